@@ -1,0 +1,3 @@
+"""Warmline: a conversation handover server."""
+
+__version__ = "0.1.0"
