@@ -1,0 +1,90 @@
+"""What desks tell, normalised: a closed set of words, with Unknown so that nothing is ever dropped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskEvent:
+    """Something happened at the desk.
+
+    ``vendor_event_id`` is the vendor's id for it (deduplication), None when the wire has none.  ``thread_ref`` is
+    ``Thread.ref``.  ``occurred_at`` is in milliseconds, None when the vendor does not say.  ``raw`` is the payload.
+    """
+
+    thread_ref: str
+    vendor_event_id: str | None = None
+    occurred_at: int | None = None
+    raw: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueMoved(DeskEvent):
+    """The visitor waits.  ``position`` ≥ 0; ``wait_minutes`` whole minutes, rounded up; None when not told."""
+
+    position: int | None = None
+    wait_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentJoined(DeskEvent):
+    """A person took the conversation.  Name and avatar are "" and None when the desk does not tell them."""
+
+    name: str = ""
+    avatar: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTyping(DeskEvent):
+    """The agent is typing, or has stopped."""
+
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentReplied(DeskEvent):
+    """The agent said something.  ``message_id`` is the vendor's id of the message, when the wire has one."""
+
+    text: str
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadTransferred(DeskEvent):
+    """The thread goes to other people; ``name`` is the new agent or team, "" when not told."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentLeft(DeskEvent):
+    """The agent ended the conversation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadEnded(DeskEvent):
+    """The desk closed the thread (not necessarily a person did)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenFailed(DeskEvent):
+    """The desk says that nobody will come.  ``detail`` is for the operator, not for the visitor."""
+
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendFailed(DeskEvent):
+    """The desk says, later, that it could not deliver an item.  ``item_id`` is the ``Outbound.id``."""
+
+    item_id: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown(DeskEvent):
+    """An event this desk's adapter has no word for.  Counted, kept raw, never dropped."""
+
+    kind: str = ""
