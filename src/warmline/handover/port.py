@@ -26,6 +26,8 @@ from warmline.handover.port_events import (
     AgentReplied,
     AgentTyping,
     DeskEvent,
+    InboundDelivery,
+    InboundReply,
     OpenFailed,
     QueueMoved,
     SendFailed,
@@ -299,28 +301,6 @@ class Receipt:
     """The desk took it.  ``vendor_id`` is the id the vendor gave it, when it gives one."""
 
     vendor_id: str | None = None
-
-
-# What a desk tells ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class InboundDelivery:
-    """A request of the vendor, as it arrived.  Header names are lower case; ``received_at`` is in milliseconds."""
-
-    headers: Mapping[str, str]
-    body: bytes
-    query: Mapping[str, str]
-    received_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class InboundReply:
-    """What the vendor wants to hear back on a delivery."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 # The protocols ----------------------------------------------------------------------------------------------------

@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class InboundDelivery:
+    """A request of the vendor, as it arrived.  Header names are lower case; ``received_at`` is in milliseconds."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    query: Mapping[str, str]
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class InboundReply:
+    """What the vendor wants to hear back on a delivery."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
