@@ -1,0 +1,1 @@
+"""Conversations: the aggregate, its events, and the use cases around it."""
