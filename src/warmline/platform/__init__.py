@@ -1,0 +1,1 @@
+"""What every module stands on: settings, database, bus, outgoing HTTP, secrets, logs."""
