@@ -1,0 +1,1 @@
+"""Members, their roles and sign-in, API keys, and the audit log."""

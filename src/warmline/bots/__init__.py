@@ -1,0 +1,1 @@
+"""Bots: who speaks to the visitor until a person does."""

@@ -1,0 +1,1 @@
+"""The queue, assignment and capacity of our own desk."""

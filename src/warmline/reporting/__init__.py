@@ -1,0 +1,1 @@
+"""Projections and queries over the journal."""

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Every check and test.  $1 is the Python to use; `--checks-only` stops before pytest.
+set -u
+python=$1
+bin=$(dirname "$python")
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+failed=0
+
+# The type checker and the linters share the two cores.
+"$python" -m mypy >"$out/mypy" 2>&1 & mypy=$!
+"$python" -m ruff check . >"$out/ruff check" 2>&1 & ruff=$!
+"$python" -m ruff format --check . >"$out/ruff format" 2>&1 & format=$!
+"$bin/lint-imports" --no-cache --no-logo >"$out/lint-imports" 2>&1 & layers=$!
+
+verdict() {
+    if wait "$2"; then
+        echo "ok      $1: $(grep -v '^[[:space:]]*$' "$out/$1" | tail -n 1)"
+    else
+        echo "FAILED  $1"
+        cat "$out/$1"
+        failed=1
+    fi
+}
+verdict "ruff check" $ruff
+verdict "ruff format" $format
+verdict "lint-imports" $layers
+verdict "mypy" $mypy
+
+if [ "${2:-}" != "--checks-only" ]; then
+    "$python" -m pytest -n 2 -m "not long" -q </dev/null || failed=1
+fi
+if [ $failed -ne 0 ]; then
+    echo "make test: FAILED" >&2
+fi
+exit $failed
