@@ -1,0 +1,1 @@
+"""The guarded HTTP client; import it from ``warmline.platform.http``."""

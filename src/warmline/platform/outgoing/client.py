@@ -1,0 +1,297 @@
+"""The one guarded HTTP client: every URL that a person or a vendor gave us is called through it.
+
+The check stands where the socket is made, because everything before it can be talked around: aiohttp does not ask a
+resolver for literal addresses, and a name may answer differently the second time (measured 2026-11, aiohttp 3.14).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+import socket
+import ssl
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from aiohttp.http_exceptions import LineTooLong
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from warmline.kernel.errors import Invalid, WarmlineError
+from warmline.platform.addresses import SETTING, AllowList, canonical, denied, parse_address
+from warmline.platform.outgoing.errors import ReplyTooLarge, TargetRefused, TimedOut, Unreachable
+from warmline.platform.outgoing.reply import Reply, read_body
+
+HTTP_SETTING = "WARMLINE_ALLOW_HTTP_TARGETS"
+DEFAULT_MAX_BYTES = 65_536
+CONNECT_S = 5.0
+# uvicorn and Node close an idle connection after 5 s: leaving first keeps POSTs off connections that are just dying.
+KEEPALIVE_S = 4.0
+DNS_TTL_S = 10
+_MAX_URL = 8_192
+_MAX_HEADER_BYTES = 8_190
+_MAX_HEADERS = 100
+# aiohttp warns about larger bytes bodies, which block the loop while they are copied.
+_DIRECT_BODY_BYTES = 1 << 20
+_CACHED_TARGETS = 4_096
+_DIED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
+_OWN_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "expect", "te"})
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A URL that passed the checks of form; its addresses are checked at every connection."""
+
+    url: URL
+    place: str
+    trusted: bool
+
+
+@dataclass(slots=True)
+class _Attempt:
+    target: Target
+    tried: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+class _AddressRefusedError(OSError):
+    pass
+
+
+# Set while a request looks for a connection, so that the socket factory knows for whom it makes the socket.
+# aiohttp connects in the caller's context (happy eyeballs in child tasks, which copy it).  Unset means: not trusted.
+_attempt: ContextVar[_Attempt | None] = ContextVar("warmline_outgoing_attempt", default=None)
+
+
+def prepare_headers(headers: Mapping[str, str]) -> CIMultiDictProxy[str]:
+    """Check headers once, to be used for many requests.
+
+    Raises Invalid for line breaks, names that are no tokens, and those that the client sets itself (``Host``…).
+    """
+    for name, value in headers.items():
+        if name.lower() in _OWN_HEADERS:
+            detail = f"The header {name} is set by Warmline itself and cannot be given."
+            raise Invalid(detail, path="$.headers")
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            detail = f"The header {name[:60]!r} has characters that a header cannot have."
+            raise Invalid(detail, path="$.headers")
+    return CIMultiDictProxy(CIMultiDict(headers))
+
+
+class Outgoing:
+    """Calls other servers over pooled keep-alive connections.
+
+    ``allow`` lists what is reachable besides public addresses (see AllowList); plain ``http`` needs
+    ``allow_http`` or a listed target.  Needs a running loop from ``start`` on.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow: Sequence[str] = (),
+        allow_http: bool = False,
+        user_agent: str = "Warmline",
+        per_host: int = 64,
+        total: int = 1_024,
+        resolver: AbstractResolver | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._allow = AllowList(allow)
+        self._allow_http = allow_http
+        self._user_agent = user_agent
+        self._per_host = per_host
+        self._total = total
+        self._resolver = resolver
+        self._tls = tls
+        self._session: aiohttp.ClientSession | None = None
+        self._targets: dict[str, Target] = {}
+
+    async def start(self) -> None:
+        """Make the pool; called by the first request when it was not."""
+        self._ready()
+
+    async def stop(self) -> None:
+        """Close every connection; a later request opens a new pool."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def target(self, url: str) -> Target:
+        """Check a URL's form: http or https, a host, no user or password, length.  Raises TargetRefused.
+
+        Useful when a setting is saved; a name's addresses are only known when it is called.
+        """
+        known = self._targets.get(url)
+        if known is None:
+            known = self._check(url)
+            if len(self._targets) >= _CACHED_TARGETS:
+                self._targets.clear()
+            self._targets[url] = known
+        return known
+
+    async def post(
+        self,
+        target: Target | str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        timeout_s: float,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        idempotent: bool = False,
+    ) -> Reply:
+        """``request`` for the busy paths: give a Target and the result of ``prepare_headers`` and both are reused."""
+        return await self.request(
+            "POST", target, headers=headers, body=body, timeout_s=timeout_s, max_bytes=max_bytes, idempotent=idempotent
+        )
+
+    async def request(
+        self,
+        method: str,
+        url: str | Target,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout_s: float,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        idempotent: bool = False,
+    ) -> Reply:
+        """One exchange: names, connection, request, whole reply, all within ``timeout_s`` seconds.
+
+        ``max_bytes`` caps the decompressed body.  A POST or PATCH is never sent twice, unless ``idempotent`` says
+        that the other side recognises a repetition: then a connection that died without an answer is tried again
+        once.  Raises TargetRefused, Unreachable, TimedOut, ReplyTooLarge; Invalid for bad headers.
+        """
+        target = url if isinstance(url, Target) else self.target(url)
+        attempt = _Attempt(target)
+        before = _attempt.set(attempt)
+        prepared = headers if isinstance(headers, CIMultiDictProxy) else prepare_headers(headers or {})
+        try:
+            async with asyncio.timeout(timeout_s):
+                try:
+                    return await self._exchange(method, target, prepared, body, max_bytes)
+                except _DIED as error:
+                    if not idempotent or isinstance(error, aiohttp.ClientConnectorError):
+                        raise
+                return await self._exchange(method, target, prepared, body, max_bytes)
+        except aiohttp.ConnectionTimeoutError as error:
+            detail = f"No connection to {target.place} within {CONNECT_S:g} seconds."
+            raise TimedOut(detail, maybe_sent=False) from error
+        except TimeoutError as error:
+            detail = f"{target.place} did not answer within {timeout_s:g} seconds."
+            raise TimedOut(detail) from error
+        except aiohttp.ClientError as error:
+            raise _translated(error, attempt) from error
+        finally:
+            _attempt.reset(before)
+
+    async def _exchange(
+        self, method: str, target: Target, headers: CIMultiDictProxy[str], body: bytes | None, max_bytes: int
+    ) -> Reply:
+        data = io.BytesIO(body) if body is not None and len(body) > _DIRECT_BODY_BYTES else body
+        response = await self._ready().request(method, target.url, headers=headers, data=data, allow_redirects=False)
+        try:
+            content = await read_body(response, target.place, max_bytes)
+        except BaseException:
+            response.close()
+            raise
+        return Reply(response.status, response.headers, content)
+
+    def _ready(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                socket_factory=self._socket,
+                resolver=self._resolver or aiohttp.ThreadedResolver(),
+                ttl_dns_cache=DNS_TTL_S,
+                keepalive_timeout=KEEPALIVE_S,
+                limit=self._total,
+                limit_per_host=self._per_host,
+                ssl=self._tls or True,
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                # The whole exchange has one deadline (asyncio.timeout); here only what can fail earlier.
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                # We decompress ourselves, so that a bomb is cut off at the cap.
+                auto_decompress=False,
+                headers={"User-Agent": self._user_agent, "Accept-Encoding": "gzip, deflate"},
+                max_line_size=_MAX_HEADER_BYTES,
+                max_field_size=_MAX_HEADER_BYTES,
+                max_headers=_MAX_HEADERS,
+            )
+        return self._session
+
+    def _check(self, text: str) -> Target:
+        if len(text) > _MAX_URL:
+            detail = f"The URL is longer than {_MAX_URL} characters."
+            raise TargetRefused(detail)
+        try:
+            url = URL(text)
+            host, port = url.host, url.port
+        except ValueError as error:
+            detail = f"Not a URL that can be called: {error}."
+            raise TargetRefused(detail) from error
+        if url.scheme not in ("http", "https") or not host or not port:
+            detail = "Only http:// and https:// URLs with a host can be called."
+            raise TargetRefused(detail)
+        if url.raw_user is not None or url.raw_password is not None or "@" in url.raw_authority:
+            detail = "The URL carries a user name or password; give credentials in their own fields."
+            raise TargetRefused(detail)
+        address = parse_address(host)
+        listed = self._allow.covers(address, port) if address else self._allow.names(host, port)
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if url.scheme == "http" and not (self._allow_http or listed):
+            detail = (
+                f"http://{place} is not encrypted. Use https, name {place} in {SETTING}, or set {HTTP_SETTING}=true."
+            )
+            raise TargetRefused(detail)
+        return Target(url.with_fragment(None), place, trusted=listed)
+
+    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, where = info
+        attempt = _attempt.get()
+        address = parse_address(str(where[0]))
+        reason = "no address" if address is None else denied(address)
+        if attempt is not None:
+            attempt.tried += 1
+        allowed = reason is None or (attempt is not None and attempt.target.trusted)
+        if not allowed and not (address is not None and self._allow.covers(address, int(where[1]))):
+            if attempt is not None:
+                attempt.refused.append(f"{canonical(address) if address else where[0]} ({reason})")
+            raise _AddressRefusedError(reason)
+        return socket.socket(family=family, type=kind, proto=protocol)
+
+
+def _translated(error: aiohttp.ClientError, attempt: _Attempt) -> WarmlineError:
+    place = attempt.target.place
+    if attempt.tried and len(attempt.refused) == attempt.tried:
+        detail = (
+            f"{place} leads to {', '.join(dict.fromkeys(attempt.refused))}, which is not a public address."
+            f" An operator can allow it by naming {place} in {SETTING}."
+        )
+        return TargetRefused(detail)
+    if isinstance(error, aiohttp.InvalidURL):
+        detail = f"{place} is not an address that can be called; {SETTING} cannot allow it in this spelling."
+        return TargetRefused(detail)
+    if isinstance(error.__cause__, LineTooLong):
+        detail = f"The reply of {place} has headers that are too large."
+        return ReplyTooLarge(detail)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        detail = f"The name of {place} cannot be resolved."
+        return Unreachable(detail, maybe_sent=False)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        detail = f"No trusted TLS connection to {place}: {error}."
+        return Unreachable(detail, maybe_sent=False)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        detail = f"No connection to {place}: {error.strerror or error}."
+        return Unreachable(detail, maybe_sent=False)
+    detail = f"{place} gave no usable reply ({type(error).__name__})."
+    return Unreachable(detail, maybe_sent=True)
