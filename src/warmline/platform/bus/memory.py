@@ -13,22 +13,22 @@ _log = structlog.get_logger(__name__)
 
 
 class _Interest:
-    def __init__(self, bus: MemoryBus, pattern: str, handler: Handler) -> None:
+    def __init__(self, pattern: str, handler: Handler, forget: Callable[[_Interest], None]) -> None:
         self.pattern = pattern
         self.active = True
-        self._bus = bus
         self._handler = handler
+        self._forget = forget
 
     def call(self, subject: str, data: bytes) -> None:
         if not self.active:
             return
         try:
             self._handler(subject, data)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a handler must not take the bus down
             _log.exception("bus handler failed", subject=subject)
 
     async def unsubscribe(self) -> None:
-        self._bus._forget(self)
+        self._forget(self)
 
 
 class MemoryBus:
@@ -65,7 +65,7 @@ class MemoryBus:
 
     async def subscribe(self, subject: str, handler: Handler) -> _Interest:
         check_pattern(subject)
-        interest = _Interest(self, subject, handler)
+        interest = _Interest(subject, handler, self._forget)
         group = self._wild if "*" in subject or ">" in subject else self._exact.setdefault(subject, [])
         group.append(interest)
         return interest

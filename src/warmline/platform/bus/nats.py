@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import nats.errors
 import structlog
@@ -24,24 +24,27 @@ _FLUSH_S = 2.0
 
 
 class _Interest:
-    def __init__(self, bus: NatsBus, pattern: str, handler: Handler) -> None:
-        self.pattern = pattern
+    def __init__(
+        self, prefix: str, pattern: str, handler: Handler, forget: Callable[[_Interest], Awaitable[None]]
+    ) -> None:
+        self.remote_pattern = prefix + pattern
         self.active = True
         self.remote: NatsSubscription | None = None
-        self._bus = bus
+        self._prefix = prefix
         self._handler = handler
+        self._forget = forget
 
     async def call(self, message: Msg) -> None:
         if not self.active:
             return
-        subject = self._bus._without_prefix(message.subject)
+        subject = message.subject.removeprefix(self._prefix)
         try:
             self._handler(subject, message.data)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a handler must not take the bus down
             _log.exception("bus handler failed", subject=subject)
 
     async def unsubscribe(self) -> None:
-        await self._bus._forget(self)
+        await self._forget(self)
 
 
 class NatsBus:
@@ -99,7 +102,7 @@ class NatsBus:
     async def subscribe(self, subject: str, handler: Handler) -> _Interest:
         """Listen.  While the server is away the interest is remembered and made when it is back."""
         check_pattern(subject)
-        interest = _Interest(self, subject, handler)
+        interest = _Interest(self._prefix, subject, handler, self._forget)
         self._interests.append(interest)
         client = self._client
         if client is not None:
@@ -109,9 +112,6 @@ class NatsBus:
 
     def on_reconnect(self, callback: Callable[[], None]) -> None:
         self._callbacks.append(callback)
-
-    def _without_prefix(self, subject: str) -> str:
-        return subject.removeprefix(self._prefix)
 
     async def _keep(self) -> None:
         # nats-py reconnects by itself, except after a refusal by the server (authorisation, protocol error),
@@ -159,7 +159,7 @@ class NatsBus:
             return
         try:
             interest.remote = await client.subscribe(
-                self._prefix + interest.pattern, cb=interest.call, pending_msgs_limit=_PENDING_MESSAGES
+                interest.remote_pattern, cb=interest.call, pending_msgs_limit=_PENDING_MESSAGES
             )
         except (nats.errors.Error, OSError) as error:
             await self._failed(error)
@@ -194,7 +194,7 @@ class NatsBus:
         for callback in self._callbacks:
             try:
                 callback()
-            except Exception:
+            except Exception:  # noqa: BLE001 - nor must a callback
                 _log.exception("bus reconnect callback failed")
 
     async def _gone(self) -> None:

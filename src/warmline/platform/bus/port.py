@@ -60,9 +60,9 @@ def check_subject(subject: str) -> None:
 
 def check_pattern(pattern: str) -> None:
     """Raise ValueError unless ``pattern`` can be subscribed to."""
-    tokens = _tokens(pattern)
-    for number, token in enumerate(tokens, start=1):
-        if ("*" in token and token != "*") or (">" in token and (token != ">" or number != len(tokens))):
+    parts = _tokens(pattern)
+    for number, part in enumerate(parts, start=1):
+        if ("*" in part and part != "*") or (">" in part and (part != ">" or number != len(parts))):
             msg = f"a wildcard stands alone, and '>' last: {pattern!r}"
             raise ValueError(msg)
 
@@ -70,9 +70,9 @@ def check_pattern(pattern: str) -> None:
 def matches(pattern: str, subject: str) -> bool:
     """Whether a subscription to ``pattern`` hears ``subject``; both must be well formed."""
     wanted, given = pattern.split("."), subject.split(".")
-    for index, token in enumerate(wanted):
-        if token == ">":
+    for index, part in enumerate(wanted):
+        if part == ">":
             return len(given) > index
-        if index >= len(given) or token not in ("*", given[index]):
+        if index >= len(given) or part not in ("*", given[index]):
             return False
     return len(wanted) == len(given)
