@@ -1,0 +1,67 @@
+// What stands between log and composer besides the waiting card: the state of the line, the question before ending, the offer
+// to leave details, and the end.
+
+import { h } from "./dom.js";
+
+const PATIENCE_MS = 1500;  // a line that is back within this time was never gone for the visitor
+
+export class Banner {
+  constructor({ texts, onRetry }) {
+    Object.assign(this, { t: texts.t, onRetry, timer: null });
+    this.words = h("span");
+    this.button = h("button", { class: "link", type: "button", onclick: () => this.onRetry() });
+    this.node = h("div", { class: "banner", role: "status", hidden: true }, this.words, this.button);
+  }
+
+  update(status) {
+    clearTimeout(this.timer);
+    if (status === "online" || status === "idle") {
+      this.node.hidden = true;
+      return;
+    }
+    if (this.node.hidden && status !== "final") this.timer = setTimeout(() => this.#show(status), status === "offline" ? 200 : PATIENCE_MS);
+    else this.#show(status);
+  }
+
+  #show(status) {
+    this.node.hidden = false;
+    this.node.className = `banner banner-${status}`;
+    this.words.textContent = this.t(`connection.${status}`);
+    this.button.textContent = this.t(status === "final" ? "connection.reload" : "connection.retry");
+    this.button.hidden = status === "connecting";
+  }
+}
+
+export class EndQuestion {
+  constructor({ texts, onEnd, onClosed }) {
+    const { t } = texts;
+    this.onClosed = onClosed;
+    this.no = h("button", { class: "button", type: "button", onclick: () => this.open(false) }, t("end.no"));
+    this.node = h("div", { class: "card question", role: "alertdialog", "aria-labelledby": "end-question", hidden: true },
+      h("p", { class: "card-title", id: "end-question" }, t("end.question")),
+      h("div", { class: "actions" }, h("button", { class: "button danger", type: "button", onclick: () => { this.open(false); onEnd(); } }, t("end.yes")), this.no));
+  }
+
+  open(visible) {
+    if (this.node.hidden !== visible) return;
+    this.node.hidden = !visible;
+    if (visible) this.no.focus();
+    else this.onClosed();
+  }
+}
+
+export class ContactOffer {
+  constructor({ texts, onOpen }) {
+    this.node = h("div", { class: "card offer", hidden: true }, h("p", { class: "card-note" }, texts.t("contact.intro")),
+      h("button", { class: "button", type: "button", onclick: onOpen }, texts.t("contact.open")));
+  }
+}
+
+export class EndedCard {
+  constructor({ texts, onAgain }) {
+    const { t } = texts;
+    this.again = h("button", { class: "button primary", type: "button", onclick: onAgain }, t("ended.again"));
+    this.node = h("section", { class: "card ended", hidden: true },
+      h("p", { class: "card-title" }, t("ended.title")), h("p", { class: "card-note" }, t("ended.hint")), this.again);
+  }
+}

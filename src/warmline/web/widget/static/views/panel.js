@@ -1,0 +1,83 @@
+// The whole panel: puts the views together and turns what the visitor does into calls of the chat.
+
+import { isWaiting } from "../models/conversation.js";
+import { Composer } from "./composer.js";
+import { ContactForm } from "./contact.js";
+import { h } from "./dom.js";
+import { Header } from "./header.js";
+import { Log } from "./log.js";
+import { Banner, ContactOffer, EndedCard, EndQuestion } from "./notices.js";
+import { WaitingCard } from "./waiting.js";
+
+export class Panel {
+  constructor({ texts, config, chat, draft, onClose, onAgain, onRetry, onSeen }) {
+    Object.assign(this, { chat, onSeen, shown: {} });
+    this.header = new Header({ texts, config, onClose, onEnd: () => this.question.open(this.question.node.hidden) });
+    this.log = new Log({ texts, onReply: (text, id) => { chat.say(text, id); this.composer.focus(); }, onRetry: (id) => chat.outbox.retry(id), onSeen });
+    this.banner = new Banner({ texts, onRetry });
+    this.question = new EndQuestion({ texts, onEnd: () => chat.end(), onClosed: () => this.header.end.focus() });
+    this.waiting = new WaitingCard({ texts, onCancel: () => chat.cancelWaiting(), onContact: () => this.#contact(true) });
+    this.offer = new ContactOffer({ texts, onOpen: () => this.#contact(true) });
+    this.contact = new ContactForm({ texts, onSend: (values) => chat.leaveContact(values), onCancel: () => { this.#contact(false); this.composer.focus(); } });
+    this.ended = new EndedCard({ texts, onAgain });
+    this.composer = new Composer({ texts, draft, onSend: (text) => chat.say(text), onInput: () => chat.typed(), onFocus: onSeen });
+    this.trouble = h("p", { class: "toast", role: "alert", hidden: true }, texts.t("action.failed"));
+    this.node = h("main", { class: "panel", "aria-label": texts.t("launcher.title") },
+      this.header.node, this.banner.node, this.log.node,
+      h("div", { class: "foot" }, this.trouble, this.question.node, this.waiting.node, this.offer.node, this.contact.node, this.ended.node, this.composer.node));
+  }
+
+  update() {
+    const { chat } = this;
+    const { state, items } = chat;
+    const closed = state.status === "closed";
+    this.header.update(state);
+    if (this.shown.status !== chat.status) this.banner.update(this.shown.status = chat.status);
+    this.waiting.update(state, items);
+    this.#updateContact(state, items);
+    this.trouble.hidden = !items.some((item) => (item.frame.frame === "cancel" || item.frame.frame === "end") && item.state === "failed");
+    if (closed) {
+      this.question.node.hidden = true;
+      this.#contact(false);
+    }
+    if (closed && this.ended.node.hidden && this.composer.node.contains(document.activeElement)) queueMicrotask(() => this.ended.again.focus());
+    this.ended.node.hidden = !closed;
+    this.composer.show(Boolean(state.conversation) && !closed);
+    this.log.update(state, items);
+  }
+
+  /** Esc: leave the innermost thing. False when there was nothing to leave but the panel itself. */
+  escape() {
+    if (!this.question.node.hidden) this.question.open(false);
+    else if (!this.contact.node.hidden) this.contact.onCancel();
+    else return false;
+    return true;
+  }
+
+  /** Where the keyboard goes when the panel opens. On touch screens the composer would pull up the keyboard: the title takes it. */
+  focus() {
+    if (!this.ended.node.hidden) this.ended.again.focus();
+    else if (matchMedia("(pointer: fine)").matches && !this.composer.node.hidden) this.composer.focus();
+    else this.header.title.focus();
+  }
+
+  #contact(open) {
+    this.contact.open(open);
+    this.node.classList.toggle("with-form", open);
+    this.offer.node.hidden = open || !this.chat.state.offerContact;
+    this.waiting.node.hidden = open || !isWaiting(this.chat.state);
+  }
+
+  #updateContact(state, items) {
+    const sent = items.filter((item) => item.frame.frame === "contact");
+    this.contact.update({ pending: sent.some((item) => item.state !== "failed"), failed: sent.some((item) => item.state === "failed") });
+    const left = state.items.filter((item) => item.name === "contact_left").length;
+    // Our own details have arrived (or those given in another tab): the form has done its work.
+    if (this.shown.left !== undefined && left > this.shown.left) { this.contact.open(false); this.composer.focus(); }
+    this.shown.left = left;
+    const open = !this.contact.node.hidden;
+    this.node.classList.toggle("with-form", open);
+    this.offer.node.hidden = open || !state.offerContact;
+    if (open) this.waiting.node.hidden = true;
+  }
+}
