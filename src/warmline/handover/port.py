@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -35,6 +35,22 @@ from warmline.handover.port_events import (
     ThreadTransferred,
     Unknown,
 )
+from warmline.handover.port_values import (
+    AuthorKind,
+    BotLine,
+    EndReason,
+    File,
+    HandoverRequest,
+    LineButton,
+    Outbound,
+    OutboundMessage,
+    OutboundNote,
+    OutboundTyping,
+    Receipt,
+    Thread,
+    TranscriptLine,
+    VisitorCard,
+)
 
 __all__ = [
     "AgentJoined",
@@ -45,6 +61,7 @@ __all__ = [
     "AuthRejected",
     "AuthorKind",
     "Availability",
+    "BotLine",
     "Capabilities",
     "Desk",
     "DeskError",
@@ -52,12 +69,14 @@ __all__ = [
     "EndReason",
     "Enriches",
     "File",
+    "FrontEnd",
     "Grade",
     "HandoverRequest",
     "Health",
     "InboundDelivery",
     "InboundReply",
     "Join",
+    "LineButton",
     "Listens",
     "ListsQueues",
     "Manifest",
@@ -163,144 +182,15 @@ class Availability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QueueRef:
-    """A routing target of a desk in the desk's own words; ``None`` is the desk's default target."""
+    """A routing target of a desk in the desk's own words; ``None`` is the desk's default target.
+
+    ``conversation_id`` is given when the question is asked for one conversation.
+    """
 
     ref: str | None
     bot_id: str
     name: str = ""
-
-
-# What Warmline hands over -----------------------------------------------------------------------------------------
-
-
-class EndReason(StrEnum):
-    """Why a handover, or one rung of it, is over (CORE §6)."""
-
-    REQUESTED_BY_VISITOR = "requested_by_visitor"
-    NOT_UNDERSTOOD = "not_understood"
-    BOT_FAILED = "bot_failed"
-    RULE = "rule"
-    API = "api"
-    NO_ANSWER = "no_answer"
-    NO_AGENT = "no_agent"
-    REFUSED = "refused"
-    DESK_LOST = "desk_lost"
-    IDLE = "idle"
-    AGENT_LEFT = "agent_left"
-    VISITOR_LEFT = "visitor_left"
-    CLOSED = "closed"
-
-
-class AuthorKind(StrEnum):
-    """Who said a line."""
-
-    VISITOR = "visitor"
-    BOT = "bot"
-    AGENT = "agent"
-    SYSTEM = "system"
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptLine:
-    """One message of the conversation so far.  ``at`` is in milliseconds since 1970."""
-
-    seq: int
-    at: int
-    author: AuthorKind
-    name: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VisitorCard:
-    """What is known of the visitor; every field may be missing."""
-
-    id: str | None = None
-    name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandoverRequest:
-    """One attempt of one rung to get a person.
-
-    ``id`` is the same for every try of the same attempt (handover + rung), so a desk that was asked twice opens
-    one thread; a later attempt has another id.  ``owner_epoch`` is the epoch under which the desk will speak.
-    """
-
-    id: str
-    conversation_id: str
-    handover_id: str
-    rung: int
-    owner_epoch: int
-    bot_id: str
-    reason: EndReason
-    language: str = "en"
-    escalate_to: str | None = None
-    visitor: VisitorCard = VisitorCard()
-    page: Mapping[str, Any] = field(default_factory=dict)
-    transcript: tuple[TranscriptLine, ...] = ()
-    transcript_url: str | None = None
-    reply_to: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thread:
-    """The vendor-side conversation; ``ref`` is the vendor's own id for it.  Stored by the relay as it is."""
-
-    ref: str
-    connection_id: str
-    conversation_id: str
-    request_id: str
-    bot_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
-    """A file the visitor sent; ``url`` is a signed link that expires.  ``size`` is in bytes."""
-
-    name: str
-    media_type: str
-    size: int
-    url: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboundMessage:
-    """A line of the visitor for the agent.  ``id`` (the message id) is stable over retries."""
-
-    id: str
-    seq: int
-    text: str
-    language: str = "en"
-    attachments: tuple[File, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OutboundTyping:
-    """The visitor is typing, or has stopped.  May be lost; sent only where ``visitor_typing`` is declared."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboundNote:
-    """A line for the agent only; sent only where ``notes`` is declared."""
-
-    id: str
-    seq: int
-    text: str
-
-
-Outbound = OutboundMessage | OutboundTyping | OutboundNote
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The desk took it.  ``vendor_id`` is the id the vendor gave it, when it gives one."""
-
-    vendor_id: str | None = None
+    conversation_id: str = ""
 
 
 # The protocols ----------------------------------------------------------------------------------------------------
@@ -387,3 +277,11 @@ class ListsQueues(Protocol):
 
     async def queues(self) -> Sequence[QueueRef]:
         """The targets an administrator may choose from."""
+
+
+@runtime_checkable
+class FrontEnd(Protocol):
+    """A desk whose own pages the visitor may use, so that it shows the bot's lines as well."""
+
+    async def say(self, line: BotLine) -> Receipt:
+        """Bring a line of the bot to the visitor.  Safe to repeat.  Raises DeskError."""

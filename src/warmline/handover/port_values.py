@@ -1,0 +1,163 @@
+"""What Warmline hands over to a desk: frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class EndReason(StrEnum):
+    """Why a handover, or one rung of it, is over (CORE §6)."""
+
+    REQUESTED_BY_VISITOR = "requested_by_visitor"
+    NOT_UNDERSTOOD = "not_understood"
+    BOT_FAILED = "bot_failed"
+    RULE = "rule"
+    API = "api"
+    NO_ANSWER = "no_answer"
+    NO_AGENT = "no_agent"
+    REFUSED = "refused"
+    DESK_LOST = "desk_lost"
+    IDLE = "idle"
+    AGENT_LEFT = "agent_left"
+    VISITOR_LEFT = "visitor_left"
+    CLOSED = "closed"
+
+
+class AuthorKind(StrEnum):
+    """Who said a line."""
+
+    VISITOR = "visitor"
+    BOT = "bot"
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptLine:
+    """One message of the conversation so far.  ``at`` is in milliseconds since 1970."""
+
+    seq: int
+    at: int
+    author: AuthorKind
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitorCard:
+    """What is known of the visitor; every field may be missing."""
+
+    id: str | None = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoverRequest:
+    """One attempt of one rung to get a person.
+
+    ``id`` is the same for every try of the same attempt (handover + rung), so a desk that was asked twice opens
+    one thread; a later attempt has another id.  ``owner_epoch`` is the epoch under which the desk will speak.
+    ``external_id`` is the desk's own id of the conversation when this desk is also its front end, else None.
+    """
+
+    id: str
+    conversation_id: str
+    handover_id: str
+    rung: int
+    owner_epoch: int
+    bot_id: str
+    reason: EndReason
+    language: str = "en"
+    external_id: str | None = None
+    escalate_to: str | None = None
+    visitor: VisitorCard = VisitorCard()
+    page: Mapping[str, Any] = field(default_factory=dict)
+    transcript: tuple[TranscriptLine, ...] = ()
+    transcript_url: str | None = None
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """The vendor-side conversation; ``ref`` is the vendor's own id for it.  Stored by the relay as it is."""
+
+    ref: str
+    connection_id: str
+    conversation_id: str
+    request_id: str
+    bot_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file the visitor sent; ``url`` is a signed link that expires.  ``size`` is in bytes."""
+
+    name: str
+    media_type: str
+    size: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundMessage:
+    """A line of the visitor for the agent.  ``id`` (the message id) is stable over retries."""
+
+    id: str
+    seq: int
+    text: str
+    language: str = "en"
+    attachments: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundTyping:
+    """The visitor is typing, or has stopped.  May be lost; sent only where ``visitor_typing`` is declared."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundNote:
+    """A line for the agent only; sent only where ``notes`` is declared."""
+
+    id: str
+    seq: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineButton:
+    """A button under a bot's line: ``url`` is None for one that is answered by its text."""
+
+    text: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotLine:
+    """A line of the bot for a front end that is not ours.  ``id`` (the message id) is stable over retries.
+
+    ``external_id`` is the front end's id of the conversation; ``confidence`` is in 0…1.
+    """
+
+    id: str
+    bot_id: str
+    external_id: str
+    text: str
+    buttons: tuple[LineButton, ...] = ()
+    confidence: float = 1.0
+
+
+Outbound = OutboundMessage | OutboundTyping | OutboundNote
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The desk took it.  ``vendor_id`` is the id the vendor gave it, when it gives one."""
+
+    vendor_id: str | None = None
