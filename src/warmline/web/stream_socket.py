@@ -1,0 +1,58 @@
+"""Our server protocols: uvicorn's, with a way to end a connection whose peer does not read.
+
+ASGI can only ask to close, and that waits in the same full buffer.  The extension ``warmline.end`` writes the
+close behind what is buffered and cuts the connection when it has not gone out after a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
+
+from warmline.web.stream_outlet import END_EXTENSION
+
+LAST_WORDS_S = 5.0
+
+
+def _abort(transport: asyncio.Transport) -> None:
+    transport.abort()
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """HTTP/1.1 with the end extension for event streams."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        scope: Any = self.scope
+        scope["extensions"] = {END_EXTENSION: self._end_now}
+
+    def _end_now(self, code: int, reason: str) -> None:
+        self.transport.close()
+        self.loop.call_later(LAST_WORDS_S, _abort, self.transport)
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """WebSocket with the end extension."""
+
+    def handle_connect(self, event: Any) -> None:
+        # The task that runs the application starts only after this returns: it sees the extension.
+        super().handle_connect(event)
+        scope: Any = getattr(self, "scope", None)
+        if scope is not None:
+            scope["extensions"][END_EXTENSION] = self._end_now
+
+    def _end_now(self, code: int, reason: str) -> None:
+        if not self.close_sent and not self.transport.is_closing():
+            try:
+                self.conn.send_close(code, reason)
+                self.transport.write(b"".join(self.conn.data_to_send()))
+            except InvalidState:
+                pass
+            self.close_sent = True
+        # A peer that never reads would keep the buffer, and with it the connection, for ever.
+        self.loop.call_later(LAST_WORDS_S, _abort, self.transport)
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
