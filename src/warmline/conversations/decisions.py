@@ -109,7 +109,7 @@ def _bot_turn(state: ConversationState, command: c.BotTurn, _context: Context) -
     found.append(e.RunAdvanced(run=state.run if command.run is None else command.run, answers=command.answers))
     wish = command.handover
     if wish is not None:
-        found += _request(wish.handover_id, wish.reason, "bot", wish.ladder)
+        found += _request(state, wish.handover_id, wish.reason, "bot", wish.ladder)
     elif command.close:
         found.append(e.ConversationClosed(reason="card", by="bot"))
     return found
@@ -128,12 +128,19 @@ def _bot_failed(state: ConversationState, error: str, handover_id: str) -> Decis
     # Without words of the visitor there is nothing a person could answer; handing over then could go in circles.
     if not state.turn_asked:
         return [failed]
-    return [failed, *_request(handover_id, "bot_failed", "bot", state.ladder)]
+    return [failed, *_request(state, handover_id, "bot_failed", "bot", state.ladder)]
 
 
-def _request(handover_id: str, reason: e.Reason, by: str, ladder: tuple[e.Rung, ...]) -> list[e.Body]:
+def _request(
+    state: ConversationState, handover_id: str, reason: e.Reason, by: str, ladder: tuple[e.Rung, ...]
+) -> list[e.Body]:
     requested = e.HandoverRequested(
-        handover_id=handover_id, reason=reason, by=by, ladder=ladder, text=ladder[0].text if ladder else ""
+        handover_id=handover_id,
+        reason=reason,
+        by=by,
+        ladder=ladder,
+        bot_id=state.bot_id,
+        text=ladder[0].text if ladder else "",
     )
     if ladder:
         return [requested]
@@ -144,7 +151,7 @@ def _request_handover(state: ConversationState, command: c.RequestHandover, _con
     _require_open(state)
     if state.handover is not None:
         _refuse("handover_active", "A handover is in progress.")
-    return _request(command.handover_id, command.reason, command.by, command.ladder)
+    return _request(state, command.handover_id, command.reason, command.by, command.ladder)
 
 
 def _accept_offer(state: ConversationState, command: c.AcceptOffer, _context: Context) -> Decision:

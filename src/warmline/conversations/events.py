@@ -150,6 +150,7 @@ class HandoverRequested(Body, frozen=True, kw_only=True):
     reason: Reason
     by: str
     ladder: tuple[Rung, ...]
+    bot_id: str = ""
     text: str = ""
 
 
@@ -211,13 +212,20 @@ class HandoverPutBack(Body, frozen=True, kw_only=True):
 
 
 class HandoverRungFailed(Body, frozen=True, kw_only=True):
-    """A rung was left.  ``next_rung`` owns the conversation from here on, if there is one."""
+    """A rung was left.  ``next_rung`` owns the conversation from here on, if there is one.
+
+    ``requested_seq`` is where the handover began: what the visitor said since then has reached nobody yet, unless
+    an earlier rung was connected.
+    """
 
     TYPE: ClassVar[str] = "handover.rung_failed"
     handover_id: str
     rung: int
     reason: Reason
     next_rung: int | None = None
+    next_connection_id: str | None = None
+    requested_seq: int = 0
+    bot_id: str = ""
     text: str = ""
 
 

@@ -19,6 +19,9 @@ def leave_rung(state: ConversationState, reason: e.Reason) -> list[e.Body]:
                 rung=held.rung,
                 reason=reason,
                 next_rung=following,
+                next_connection_id=held.ladder[following].connection_id,
+                requested_seq=held.requested_seq,
+                bot_id=state.bot_id,
                 text=held.ladder[following].text,
             )
         ]

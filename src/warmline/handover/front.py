@@ -1,0 +1,165 @@
+"""A CRM that brings its own front end: the bot's messages go to its webhook, in order, until the conversation ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import msgspec
+import structlog
+
+from warmline.conversations import events as e
+from warmline.conversations.kind import CONVERSATION
+from warmline.handover import thread_store as store
+from warmline.handover.pacing import Pause
+from warmline.handover.port import Desk, DeskError, HandoverRequest, RateLimited, Thread
+from warmline.journal.journal import Journal
+from warmline.kernel.clock import Clock
+from warmline.kernel.envelope import Recorded
+from warmline.kernel.errors import NotFound
+from warmline.platform.breaker import Breaker
+
+log = structlog.get_logger()
+
+FRONT = "front"
+_READ = 200
+_TRIES = 40
+"""With pauses up to 30 s this is about a quarter of an hour; a bot's words are worthless much later."""
+
+
+class BotMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of the bot for a front end that is not ours.  ``id`` is stable over retries."""
+
+    id: str
+    seq: int
+    text: str
+    buttons: tuple[e.Button, ...] = ()
+    reply_to: str | None = None
+
+
+@runtime_checkable
+class Fronts(Protocol):
+    """A desk whose system is also the visitor's front end (``/converse/chat``)."""
+
+    async def show(self, thread: Thread, message: BotMessage) -> None:
+        """Bring a message of the bot to the visitor.  Raises DeskError."""
+
+    async def escalate(self, request: HandoverRequest) -> Thread:
+        """Ask for a person and wait for the answer: a return means that the CRM owns the conversation now.
+
+        Raises DeskError: whatever it is, the CRM has not taken it.
+        """
+
+
+class _Around(Protocol):
+    journal: Journal
+    clock: Clock
+
+    async def desk(self, connection_id: str) -> Desk: ...
+
+    def breaker(self, connection_id: str) -> Breaker: ...
+
+    def fence(self) -> int | None: ...
+
+
+class FrontWorker:
+    """Brings the bot's messages of one conversation to the CRM's webhook."""
+
+    def __init__(self, around: _Around, row: store.ThreadRow) -> None:
+        self._around = around
+        self.row = row
+        self._seen = row.cursor
+        self._pending: deque[BotMessage] = deque()
+        self._closed = False
+        self._behind = True
+        self._wake = asyncio.Event()
+        self._pause = Pause()
+
+    def hand_off(self, events: Sequence[Recorded]) -> None:
+        """New events of the conversation; a gap is repaired from the journal."""
+        for event in events:
+            if event.seq == self._seen + 1 and not self._behind:
+                self._take(event)
+            elif event.seq > self._seen:
+                self._behind = True
+        self._wake.set()
+
+    def _take(self, event: Recorded) -> None:
+        self._seen = event.seq
+        body = event.body
+        if isinstance(body, e.MessagePosted) and body.author == "bot":
+            self._pending.append(
+                BotMessage(
+                    id=body.message_id, seq=event.seq, text=body.text, buttons=body.buttons, reply_to=body.reply_to
+                )
+            )
+        elif isinstance(body, e.ConversationClosed):
+            self._closed = True
+
+    async def run(self) -> None:
+        """Work until the conversation is closed and everything is shown, or the lease is gone."""
+        while self._around.fence() is not None:
+            if self._behind:
+                await self._catch_up()
+            elif self._pending:
+                await self._show()
+            elif self._closed:
+                await self._save(phase="done")
+                return
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+    async def _catch_up(self) -> None:
+        while True:
+            page = await self._around.journal.events(
+                CONVERSATION, self.row.conversation_id, after=self._seen, limit=_READ
+            )
+            for event in page:
+                if event.seq == self._seen + 1:
+                    self._take(event)
+            if len(page) < _READ:
+                self._behind = False
+                return
+
+    async def _show(self) -> None:
+        message = self._pending[0]
+        breaker = self._around.breaker(self.row.connection_id)
+        thread = Thread(
+            ref=self.row.ref or self.row.conversation_id,
+            connection_id=self.row.connection_id,
+            conversation_id=self.row.conversation_id,
+            request_id=self.row.id,
+            bot_id=self.row.bot_id,
+        )
+        try:
+            desk = await self._around.desk(self.row.connection_id)
+            if isinstance(desk, Fronts):
+                await desk.show(thread, message)
+            breaker.success()
+        except DeskError as error:
+            if error.retryable and self._pause.tries < _TRIES:
+                breaker.failure()
+                pause = self._pause.next(error.retry_after if isinstance(error, RateLimited) else None)
+                self._wake.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), pause)
+                return
+            log.warning("front.message_dropped", conversation=self.row.conversation_id, code=error.code)
+            await self._save(error=error.detail)
+        except NotFound:
+            log.warning("front.connection_gone", conversation=self.row.conversation_id)
+        self._pause.reset()
+        self._pending.popleft()
+        await self._save(cursor=message.seq)
+
+    async def _save(self, **values: object) -> None:
+        fence = self._around.fence()
+        if fence is None:
+            return
+        at = self._around.clock.now()
+        thread_id = self.row.id
+        await self._around.journal.write(lambda conn: store.save_thread(conn, thread_id, fence, at, **values))

@@ -1,0 +1,75 @@
+"""The ladder of a conversation: which connections are tried, in which order, with which deadlines and words."""
+
+from __future__ import annotations
+
+
+
+from warmline.conversations.events import Rung
+from warmline.conversations.widgets import LadderStep, Widgets
+from warmline.handover.connections import Connection, Connections
+from warmline.kernel.errors import NotFound
+
+_MS = 1_000
+
+
+class Deadlines:
+    """The installation's default deadlines in seconds, used where a rung names none."""
+
+    def __init__(
+        self, *, answer_within_s: float, connect_within_s: float, idle_after_s: float, lost_after_s: float
+    ) -> None:
+        self.answer_within_s = answer_within_s
+        self.connect_within_s = connect_within_s
+        self.idle_after_s = idle_after_s
+        self.lost_after_s = lost_after_s
+
+
+class Ladders:
+    """Builds ladders from a widget's configuration and the connections as they are now."""
+
+    def __init__(self, widgets: Widgets, connections: Connections, deadlines: Deadlines) -> None:
+        self._widgets = widgets
+        self._connections = connections
+        self._deadlines = deadlines
+
+    async def for_conversation(self, widget_id: str | None, bot_id: str) -> tuple[Rung, ...]:
+        """The ladder of a widget, else one rung per connection that serves the bot.  Rungs that are off are left out."""
+        if widget_id is None:
+            found = await self._connections.for_bot(bot_id)
+            return tuple(self._rung(LadderStep(connection_id=c.id), c) for c in found)
+        try:
+            widget = await self._widgets.read(widget_id)
+        except NotFound:
+            return ()
+        rungs = []
+        for step in widget.ladder:
+            try:
+                connection = await self._connections.get(step.connection_id)
+            except NotFound:
+                continue
+            rungs.append(self._rung(step, connection))
+        return tuple(rungs)
+
+    async def for_connection(self, connection_id: str) -> tuple[Rung, ...]:
+        """The one-rung ladder of a CRM that brings its own front end."""
+        connection = await self._connections.get(connection_id)
+        return (self._rung(LadderStep(connection_id=connection_id), connection),)
+
+    def _rung(self, step: LadderStep, connection: Connection) -> Rung:
+        def ms(value: float | None, default: float) -> int:
+            return round((default if value is None else value) * _MS)
+
+        base = self._deadlines
+        return Rung(
+            connection_id=step.connection_id,
+            desk=connection.kind,
+            name=connection.name,
+            text=step.text,
+            escalate_to=step.escalate_to,
+            answer_within=ms(step.answer_within_s, base.answer_within_s),
+            connect_within=ms(step.connect_within_s, base.connect_within_s),
+            idle_after=ms(step.idle_after_s, base.idle_after_s),
+            lost_after=ms(step.lost_after_s, base.lost_after_s),
+        )
+
+

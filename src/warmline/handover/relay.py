@@ -1,0 +1,243 @@
+"""The relay: brings handovers and visitors' messages to desks.  One node at a time, under a fenced lease.
+
+A consumer of the journal plans a thread per attempt; a worker per thread does the talking.  Hand-offs from the
+writer wake the workers, so that a message is on its way to the desk a moment after its commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+
+import sqlalchemy as sa
+import structlog
+
+from warmline.conversations import events as e
+from warmline.conversations.kind import CONVERSATION
+from warmline.handover import thread_store as store
+from warmline.handover.front import FRONT, FrontWorker
+from warmline.handover.port import Desk, HandoverRequest
+from warmline.handover.requests import build_request, read_history
+from warmline.handover.thread_tables import threads
+from warmline.handover.worker import ThreadWorker
+from warmline.journal.consumers import TransactionalConsumer
+from warmline.journal.journal import Journal
+from warmline.journal.leases import Lease, LeaseKeeper
+from warmline.kernel.clock import Clock
+from warmline.kernel.envelope import Recorded
+from warmline.kernel.errors import WarmlineError
+from warmline.platform.breaker import Breaker
+from warmline.platform.bus import Bus
+
+log = structlog.get_logger()
+
+PLANNED = "relay.planned"
+LEASE = "relay"
+LEASE_MS = 30_000
+SEND_MS = 12_000
+"""A send lasts at most this long; the lease must outlast it, or two nodes could talk to one desk."""
+
+Links = Callable[[str], tuple[str | None, str | None]]
+"""Conversation id → signed transcript link and reply address."""
+
+
+class Planner(TransactionalConsumer):
+    """Makes a thread row for every attempt, in the transaction that moves its cursor."""
+
+    name = "relay_planner"
+
+    def __init__(self, clock: Clock, bus: Bus) -> None:
+        self._clock = clock
+        self._bus = bus
+
+    def apply(self, conn: sa.Connection, events: Sequence[Recorded]) -> None:
+        """Plan the attempts that these events begin."""
+        for event in events:
+            if event.stream_kind == CONVERSATION:
+                self._plan(conn, event)
+
+    async def applied(self, events: Sequence[Recorded]) -> None:
+        """After the commit: tell the node that talks to desks."""
+        if any(isinstance(event.body, _PLANS) for event in events):
+            await self._bus.publish(PLANNED, b"")
+
+    def _plan(self, conn: sa.Connection, event: Recorded) -> None:
+        body = event.body
+        if isinstance(body, e.HandoverRequested) and body.ladder:
+            rung, connection_id, cursor = 0, body.ladder[0].connection_id, event.seq
+        elif isinstance(body, e.HandoverRungFailed) and body.next_rung is not None:
+            rung, connection_id, cursor = body.next_rung, body.next_connection_id or "", body.requested_seq
+        elif isinstance(body, e.HandoverPutBack):
+            conn.execute(
+                sa.update(threads)
+                .where(threads.c.conversation_id == event.stream_id, threads.c.handover_id == body.handover_id)
+                .where(threads.c.rung == body.rung)
+                .values(owner_epoch=event.owner_epoch)
+            )
+            return
+        elif isinstance(body, e.ConversationStarted) and body.channel == "converse":
+            self._plan_front(conn, event, body)
+            return
+        else:
+            return
+        row = store.new_thread(
+            kind="rung",
+            conversation_id=event.stream_id,
+            handover_id=body.handover_id,
+            rung=rung,
+            owner_epoch=event.owner_epoch,
+            connection_id=connection_id,
+            bot_id=body.bot_id,
+            cursor=cursor,
+        )
+        store.insert_attempt(conn, row, self._clock.now())
+
+    def _plan_front(self, conn: sa.Connection, event: Recorded, body: e.ConversationStarted) -> None:
+        row = store.new_thread(
+            kind=FRONT,
+            conversation_id=event.stream_id,
+            handover_id=FRONT,
+            rung=0,
+            owner_epoch=event.owner_epoch,
+            connection_id=body.connection_id or "",
+            bot_id=body.bot_id,
+            cursor=event.seq,
+            ref=body.external_id,
+            phase="open",
+        )
+        store.insert_attempt(conn, row, self._clock.now())
+
+
+_PLANS = (e.HandoverRequested, e.HandoverRungFailed, e.HandoverPutBack, e.ConversationStarted)
+
+
+class Relay:
+    """Holds the lease and one worker per unfinished thread."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        bus: Bus,
+        leases: LeaseKeeper,
+        *,
+        desk: Callable[[str], Awaitable[Desk]],
+        links: Links,
+    ) -> None:
+        self.journal = journal
+        self.clock = clock
+        self._bus = bus
+        self._leases = leases
+        self._desk = desk
+        self._links = links
+        self._lease: Lease | None = None
+        self._workers: dict[str, tuple[ThreadWorker | FrontWorker, asyncio.Task[None]]] = {}
+        self._by_conversation: dict[str, list[ThreadWorker | FrontWorker]] = {}
+        self._breakers: dict[str, Breaker] = {}
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._unlisten: Callable[[], None] = lambda: None
+
+    async def start(self) -> None:
+        """Begin competing for the lease."""
+        self._unlisten = self.journal.listen(self._hand_off)
+        await self._bus.subscribe(PLANNED, lambda _subject, _data: self._wake.set())
+        self._task = asyncio.create_task(self._run(), name="relay")
+
+    async def stop(self) -> None:
+        """Stop the workers after what they are sending, and hand the lease over."""
+        self._unlisten()
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._stop_workers()
+        if self._lease:
+            await self._leases.release(self._lease)
+            self._lease = None
+
+    # -- what workers are lent -----------------------------------------------------------------------------------
+
+    async def desk(self, connection_id: str) -> Desk:
+        """The desk behind a connection.  Raises NotFound."""
+        return await self._desk(connection_id)
+
+    def breaker(self, connection_id: str) -> Breaker:
+        """The connection's breaker."""
+        return self._breakers.setdefault(connection_id, Breaker(self.clock))
+
+    def fence(self) -> int | None:
+        """The fencing token while the lease outlasts a send."""
+        lease = self._lease
+        if lease is None or lease.until - self.clock.now() < SEND_MS:
+            return None
+        return lease.fence
+
+    async def request(self, thread: store.ThreadRow) -> HandoverRequest:
+        """The request to offer for a thread: state, page and transcript as of now."""
+        state, seq = await self.journal.snapshot(CONVERSATION, thread.conversation_id)
+        history = await read_history(self.journal, thread.conversation_id, seq)
+        return build_request(thread, state, history, links=self._links(thread.conversation_id))
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _hand_off(self, events: Sequence[Recorded]) -> None:
+        for event in events:
+            for worker in self._by_conversation.get(event.stream_id, ()):
+                worker.hand_off((event,))
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._hold_lease()
+                if self._lease:
+                    await self._adopt()
+            except WarmlineError as error:
+                log.warning("relay.trouble", code=error.code)
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), 1.0)
+
+    async def _hold_lease(self) -> None:
+        if self._lease is None:
+            self._lease = await self._leases.acquire(LEASE, LEASE_MS)
+        elif self._lease.until - self.clock.now() < LEASE_MS * 2 // 3:
+            renewed = await self._leases.renew(self._lease)
+            if renewed is None:
+                self._lease = None
+                await self._stop_workers()
+            else:
+                self._lease = renewed
+
+    async def _adopt(self) -> None:
+        known = tuple(self._workers)
+        rows = await self.journal.read(lambda conn: store.list_unfinished(conn, known))
+        for row in rows:
+            if row.id not in self._workers:
+                worker = FrontWorker(self, row) if row.kind == FRONT else ThreadWorker(self, row)
+                task = asyncio.create_task(self._supervise(worker, row), name=f"thread:{row.id}")
+                self._workers[row.id] = (worker, task)
+                self._by_conversation.setdefault(row.conversation_id, []).append(worker)
+
+    async def _supervise(self, worker: ThreadWorker | FrontWorker, row: store.ThreadRow) -> None:
+        try:
+            await worker.run()
+        except Exception:
+            # One broken thread must not stop the others; it is taken up again from its row.
+            log.exception("relay.worker_failed", thread=row.id, conversation=row.conversation_id)
+            await asyncio.sleep(1.0)
+        finally:
+            self._workers.pop(row.id, None)
+            others = [w for w in self._by_conversation.get(row.conversation_id, []) if w is not worker]
+            if others:
+                self._by_conversation[row.conversation_id] = others
+            else:
+                self._by_conversation.pop(row.conversation_id, None)
+            self._wake.set()
+
+    async def _stop_workers(self) -> None:
+        tasks = [task for _worker, task in self._workers.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

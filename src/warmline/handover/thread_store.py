@@ -1,0 +1,183 @@
+"""All SQL of the relay: threads and parked messages.  Plain functions over a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from warmline.handover.thread_tables import parked, threads
+from warmline.kernel.ids import uuid7
+
+OPEN_PHASES = ("opening", "open")
+
+
+class ThreadRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt at a desk.
+
+    ``kind``: ``rung`` (a handover's attempt) or ``front`` (a CRM that brings its own front end).  ``cursor`` is the
+    seq of the last event that needs no more work; ``told`` says that the desk may know of the attempt; ``fence``
+    is the fencing token of the lease under which the row was last written.
+    """
+
+    id: str
+    kind: str
+    conversation_id: str
+    handover_id: str
+    rung: int
+    owner_epoch: int
+    connection_id: str
+    bot_id: str
+    ref: str | None
+    phase: str
+    connected: bool
+    told: bool
+    cursor: int
+    fence: int
+    error: str | None
+
+
+_COLUMNS = [threads.c[name] for name in ThreadRow.__struct_fields__]
+
+
+def insert_attempt(conn: sa.Connection, row: ThreadRow, at: int) -> None:
+    """Make a thread for an attempt, once.  A later rung takes over where a connected earlier one stopped."""
+    where = (threads.c.conversation_id == row.conversation_id) & (threads.c.handover_id == row.handover_id)
+    known = conn.execute(sa.select(threads.c.rung, threads.c.connected, threads.c.cursor).where(where)).all()
+    if any(other.rung == row.rung for other in known):
+        return
+    before = [other for other in known if other.connected and other.rung < row.rung]
+    cursor = max([row.cursor, *(other.cursor for other in before)])
+    values = msgspec.structs.asdict(row) | {"cursor": cursor, "created_at": at, "updated_at": at}
+    conn.execute(sa.insert(threads).values(**values))
+
+
+def new_thread(
+    *,
+    kind: str,
+    conversation_id: str,
+    handover_id: str,
+    rung: int,
+    owner_epoch: int,
+    connection_id: str,
+    bot_id: str,
+    cursor: int,
+    ref: str | None = None,
+    phase: str = "opening",
+) -> ThreadRow:
+    """A fresh thread row that has not been told to its desk."""
+    return ThreadRow(
+        id=uuid7(),
+        kind=kind,
+        conversation_id=conversation_id,
+        handover_id=handover_id,
+        rung=rung,
+        owner_epoch=owner_epoch,
+        connection_id=connection_id,
+        bot_id=bot_id,
+        ref=ref,
+        phase=phase,
+        connected=False,
+        told=False,
+        cursor=cursor,
+        fence=0,
+        error=None,
+    )
+
+
+def list_unfinished(conn: sa.Connection, known: Sequence[str] = ()) -> list[ThreadRow]:
+    """Threads that still need work, without those in ``known``."""
+    query = sa.select(*_COLUMNS).where(threads.c.phase.in_(OPEN_PHASES))
+    skip = set(known)
+    return [ThreadRow(**row._mapping) for row in conn.execute(query) if row.id not in skip]
+
+
+def find_thread(conn: sa.Connection, conversation_id: str, connection_id: str) -> ThreadRow | None:
+    """The latest thread of a conversation at a connection."""
+    query = (
+        sa.select(*_COLUMNS)
+        .where(threads.c.conversation_id == conversation_id, threads.c.connection_id == connection_id)
+        .order_by(threads.c.created_at.desc(), threads.c.id.desc())
+        .limit(1)
+    )
+    row = conn.execute(query).first()
+    return ThreadRow(**row._mapping) if row else None
+
+
+def save_thread(conn: sa.Connection, thread_id: str, fence: int, at: int, **values: object) -> bool:
+    """Write a thread's progress; False when a later holder of the lease has written it since."""
+    done = conn.execute(
+        sa.update(threads)
+        .where(threads.c.id == thread_id, threads.c.fence <= fence)
+        .values(fence=fence, updated_at=at, **values)
+    )
+    return bool(done.rowcount)
+
+
+def park_message(
+    conn: sa.Connection,
+    *,
+    conversation_id: str,
+    message_id: str,
+    thread_id: str,
+    connection_id: str,
+    seq: int,
+    reason: str,
+    at: int,
+) -> None:
+    """Remember a message that its desk would not take.  Parking twice changes nothing."""
+    here = (parked.c.conversation_id == conversation_id) & (parked.c.message_id == message_id)
+    if conn.execute(sa.select(parked.c.seq).where(here)).first() is None:
+        conn.execute(
+            sa.insert(parked).values(
+                conversation_id=conversation_id,
+                message_id=message_id,
+                thread_id=thread_id,
+                connection_id=connection_id,
+                seq=seq,
+                reason=reason,
+                at=at,
+            )
+        )
+
+
+class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One parked message; ``reason`` is a sentence for the operator."""
+
+    conversation_id: str
+    message_id: str
+    thread_id: str
+    connection_id: str
+    seq: int
+    reason: str
+    at: int
+    resent_at: int | None
+
+
+_PARKED = [parked.c[name] for name in ParkedRow.__struct_fields__]
+
+
+def list_parked(
+    conn: sa.Connection, *, connection_id: str | None = None, before: int | None = None, limit: int = 50
+) -> list[ParkedRow]:
+    """Parked messages that wait, newest first."""
+    query = sa.select(*_PARKED).where(parked.c.resent_at.is_(None)).order_by(parked.c.at.desc()).limit(limit)
+    if connection_id:
+        query = query.where(parked.c.connection_id == connection_id)
+    if before is not None:
+        query = query.where(parked.c.at < before)
+    return [ParkedRow(**row._mapping) for row in conn.execute(query)]
+
+
+def find_parked(conn: sa.Connection, conversation_id: str, message_id: str) -> ParkedRow | None:
+    """One parked message, resent or not."""
+    here = (parked.c.conversation_id == conversation_id) & (parked.c.message_id == message_id)
+    row = conn.execute(sa.select(*_PARKED).where(here)).first()
+    return ParkedRow(**row._mapping) if row else None
+
+
+def mark_resent(conn: sa.Connection, conversation_id: str, message_id: str, at: int) -> None:
+    """A parked message has reached its desk."""
+    here = (parked.c.conversation_id == conversation_id) & (parked.c.message_id == message_id)
+    conn.execute(sa.update(parked).where(here).values(resent_at=at))

@@ -1,0 +1,354 @@
+"""One thread's worker: offers the handover to its desk, brings the visitor's messages there in order, takes leave.
+
+Everything it does follows from the conversation's stream and one row (cursor and phase), so it can be stopped at
+any point and go on elsewhere.  What it sends carries a stable id; the desk may see it again after a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from warmline.conversations import commands as c
+from warmline.conversations import events as e
+from warmline.conversations.kind import CONVERSATION
+from warmline.handover import thread_store as store
+from warmline.handover.pacing import Pause
+from warmline.handover.port import (
+    Availability,
+    Desk,
+    DeskError,
+    EndReason,
+    HandoverRequest,
+    OutboundMessage,
+    QueueRef,
+    RateLimited,
+    Thread,
+)
+from warmline.journal.journal import Journal
+from warmline.kernel.clock import Clock
+from warmline.kernel.envelope import Recorded
+from warmline.kernel.errors import Conflict, NotFound
+from warmline.platform.breaker import Breaker
+
+log = structlog.get_logger()
+
+_CLOSE_TRIES = 12
+"""With pauses doubling from half a second to 30 s this is about three minutes of trying to take leave."""
+_READ = 200
+_FLUSH_BEFORE_LEAVING = frozenset({"visitor_left", "closed", "idle"})
+
+
+class Surroundings(Protocol):
+    """What the relay lends its workers."""
+
+    journal: Journal
+    clock: Clock
+
+    async def desk(self, connection_id: str) -> Desk:
+        """The desk behind a connection.  Raises NotFound."""
+
+    def breaker(self, connection_id: str) -> Breaker:
+        """The connection's breaker, shared by all its threads."""
+
+    def fence(self) -> int | None:
+        """The fencing token, or None when the lease does not outlast another send."""
+
+    async def request(self, thread: store.ThreadRow) -> HandoverRequest:
+        """The request to offer for a thread."""
+
+
+class ThreadWorker:
+    """Works on one thread until it is finished or the lease is lost."""
+
+    def __init__(self, around: Surroundings, row: store.ThreadRow) -> None:
+        self._around = around
+        self._journal = around.journal
+        self.row = row
+        self._phase = row.phase
+        self._connected = row.connected
+        self._told = row.told
+        self._epoch = row.owner_epoch
+        self._ref = row.ref
+        self._seen = row.cursor
+        self._pending: deque[OutboundMessage] = deque()
+        self._leaving: tuple[str, bool] | None = None
+        self._stalled = False
+        self._behind = True
+        self._wake = asyncio.Event()
+        self._pause = Pause()
+
+    # -- being told ----------------------------------------------------------------------------------------------
+
+    def hand_off(self, events: Sequence[Recorded]) -> None:
+        """New events of the conversation, from the writer's hand-off.  A gap is repaired from the journal."""
+        for event in events:
+            if event.seq == self._seen + 1 and not self._behind:
+                self._take(event)
+            elif event.seq > self._seen:
+                self._behind = True
+        self._wake.set()
+
+    def poke(self) -> None:
+        """Look again: something outside the stream may have changed."""
+        self._wake.set()
+
+    def _take(self, event: Recorded) -> None:
+        self._seen = event.seq
+        body = event.body
+        if isinstance(body, e.MessagePosted):
+            if body.author == "visitor":
+                self._pending.append(OutboundMessage(id=body.message_id, seq=event.seq, text=body.text))
+            return
+        if getattr(body, "handover_id", None) != self.row.handover_id:
+            return
+        mine = getattr(body, "rung", self.row.rung) == self.row.rung
+        by_desk = event.actor == f"desk:{self.row.connection_id}"
+        if isinstance(body, e.HandoverConnected) and mine:
+            self._connected = True
+        elif isinstance(body, e.HandoverPutBack) and mine:
+            self._epoch = event.owner_epoch
+        elif (isinstance(body, e.HandoverRungFailed) and mine) or (
+            isinstance(body, e.HandoverEnded) and self._leaving is None
+        ):
+            self._leaving = (body.reason, by_desk)
+        elif isinstance(body, e.HandoverCancelled) and self._leaving is None:
+            self._leaving = ("visitor_left" if body.by == "visitor" else "closed", by_desk)
+
+    # -- the loop ------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until nothing is left to do or the lease is gone."""
+        while self._phase != "done":
+            if self._around.fence() is None:
+                return
+            if self._behind:
+                await self._catch_up()
+            elif self._leaving:
+                await self._finish(*self._leaving)
+            elif self._phase == "opening":
+                await self._open()
+            elif self._pending and self._connected:
+                await self._deliver()
+            else:
+                self._wake.clear()
+                await self._wait(None)
+
+    async def _wait(self, seconds: float | None) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+
+    async def _pause_for(self, error: DeskError | None = None) -> None:
+        """Pause before the next try; events of the conversation (leaving, above all) end the pause early."""
+        asked = error.retry_after if isinstance(error, RateLimited) else None
+        until = asyncio.get_running_loop().time() + self._pause.next(asked)
+        while (left := until - asyncio.get_running_loop().time()) > 0 and not (self._leaving or self._behind):
+            self._wake.clear()
+            await self._wait(left)
+
+    async def _catch_up(self) -> None:
+        while True:
+            page = await self._journal.events(CONVERSATION, self.row.conversation_id, after=self._seen, limit=_READ)
+            for event in page:
+                if event.seq == self._seen + 1:
+                    self._take(event)
+            if len(page) < _READ:
+                # Hand-offs that came while reading were at most what has just been read; later ones start here.
+                self._behind = False
+                return
+
+    # -- offering ------------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        breaker = self._around.breaker(self.row.connection_id)
+        try:
+            desk = await self._around.desk(self.row.connection_id)
+        except NotFound:
+            await self._fail_rung("refused", "the connection is gone or switched off")
+            return
+        if not breaker.allows():
+            # A desk known to be down is not waited for; one that went down during our tries gets its deadline.
+            if not self._pause.tries:
+                await self._fail_rung("no_answer", "the connection's circuit breaker is open")
+                return
+            await self._pause_for()
+            return
+        request = await self._around.request(self.row)
+        try:
+            queue = QueueRef(ref=request.escalate_to, bot_id=request.bot_id)
+            if await desk.availability(queue) is Availability.AWAY:
+                breaker.success()
+                await self._fail_rung("no_agent", "the desk says that nobody is there")
+                return
+            if self._leaving or self._behind:
+                return
+            await self._mark_told()
+            thread = await desk.open(request)
+        except DeskError as error:
+            await self._open_failed(error, breaker)
+            return
+        breaker.success()
+        self._pause.reset()
+        self._ref = thread.ref
+        self._phase = "open"
+        await self._save(ref=thread.ref, phase="open")
+        with contextlib.suppress(Conflict):
+            await self._command(c.AcceptOffer(epoch=self._epoch, thread_ref=thread.ref))
+
+    async def _open_failed(self, error: DeskError, breaker: CircuitBreaker) -> None:
+        log.info(
+            "handover.open_failed", conversation=self.row.conversation_id, code=error.code, tries=self._pause.tries
+        )
+        if error.retryable:
+            breaker.failure()
+            await self._save(error=error.detail)
+            await self._pause_for(error)
+            return
+        self._told = False
+        await self._fail_rung("refused", error.detail)
+
+    async def _fail_rung(self, reason: e.Reason, why: str) -> None:
+        await self._save(error=why)
+        with contextlib.suppress(Conflict):
+            await self._command(c.FailRung(epoch=self._epoch, reason=reason))
+        # The event of the failed rung (or of whatever overtook it) is what ends this worker.
+        self._behind = True
+        if not self._leaving:
+            await self._catch_up()
+        if not self._leaving:
+            self._leaving = (reason, True)
+
+    async def _mark_told(self) -> None:
+        if not self._told:
+            self._told = True
+            await self._save(told=True)
+
+    # -- delivering ----------------------------------------------------------------------------------------------
+
+    def _thread(self) -> Thread:
+        return Thread(
+            ref=self._ref or self.row.conversation_id,
+            connection_id=self.row.connection_id,
+            conversation_id=self.row.conversation_id,
+            request_id=f"{self.row.handover_id}.{self.row.rung}",
+            bot_id=self.row.bot_id,
+        )
+
+    async def _deliver(self) -> None:
+        item = self._pending[0]
+        breaker = self._around.breaker(self.row.connection_id)
+        try:
+            desk = await self._around.desk(self.row.connection_id)
+            await desk.send(self._thread(), item)
+        except NotFound as error:
+            await self._park(item, error.detail)
+        except DeskError as error:
+            if error.retryable:
+                breaker.failure()
+                await self._stall()
+                await self._pause_for(error)
+                return
+            await self._park(item, error.detail)
+        else:
+            breaker.success()
+            await self._recover()
+        self._pending.popleft()
+        self._pause.reset()
+        await self._save(cursor=item.seq)
+
+    async def _park(self, item: OutboundMessage, why: str) -> None:
+        row = self.row
+        at = self._around.clock.now()
+        await self._journal.write(
+            lambda conn: store.park_message(
+                conn,
+                conversation_id=row.conversation_id,
+                message_id=item.id,
+                thread_id=row.id,
+                connection_id=row.connection_id,
+                seq=item.seq,
+                reason=why,
+                at=at,
+            )
+        )
+        await self._command(c.Park(message_id=item.id, connection_id=row.connection_id, reason=why))
+
+    async def _stall(self) -> None:
+        if not self._stalled:
+            self._stalled = True
+            with contextlib.suppress(Conflict):
+                await self._command(c.Stall(epoch=self._epoch, connection_id=self.row.connection_id))
+
+    async def _recover(self) -> None:
+        if self._stalled:
+            self._stalled = False
+            await self._command(c.Recover(epoch=self._epoch, connection_id=self.row.connection_id))
+
+    # -- taking leave --------------------------------------------------------------------------------------------
+
+    async def _finish(self, reason: str, by_desk: bool) -> None:
+        if self._connected and not by_desk and reason in _FLUSH_BEFORE_LEAVING:
+            await self._flush()
+        if self._told and not by_desk:
+            await self._say_goodbye(reason)
+        self._phase = "done"
+        await self._save(phase="done", connected=self._connected)
+
+    async def _flush(self) -> None:
+        """Bring what the visitor said before leaving; a desk that does not take it now will not get it."""
+        for _try in range(_CLOSE_TRIES):
+            while self._pending and self._around.fence() is not None:
+                before = len(self._pending)
+                item = self._pending[0]
+                try:
+                    desk = await self._around.desk(self.row.connection_id)
+                    await desk.send(self._thread(), item)
+                except (DeskError, NotFound) as error:
+                    if isinstance(error, DeskError) and error.retryable:
+                        break
+                    await self._park(item, error.detail)
+                self._pending.popleft()
+                await self._save(cursor=item.seq)
+                if len(self._pending) == before:
+                    break
+            if not self._pending:
+                return
+            await asyncio.sleep(self._pause.next())
+        for item in self._pending:
+            await self._park(item, "The desk could not be reached before the conversation ended.")
+
+    async def _say_goodbye(self, reason: str) -> None:
+        for _try in range(_CLOSE_TRIES):
+            if self._around.fence() is None:
+                return
+            try:
+                desk = await self._around.desk(self.row.connection_id)
+                await desk.close(self._thread(), EndReason(reason))
+            except NotFound:
+                return
+            except DeskError as error:
+                if not error.retryable:
+                    await self._save(error=error.detail)
+                    return
+                await asyncio.sleep(self._pause.next(error.retry_after if isinstance(error, RateLimited) else None))
+            else:
+                return
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    async def _command(self, command: c.Command) -> None:
+        await self._journal.append(CONVERSATION, self.row.conversation_id, command, actor="relay")
+
+    async def _save(self, **values: object) -> None:
+        fence = self._around.fence()
+        if fence is None:
+            return
+        at = self._around.clock.now()
+        thread_id = self.row.id
+        values.setdefault("connected", self._connected)
+        await self._journal.write(lambda conn: store.save_thread(conn, thread_id, fence, at, **values))
