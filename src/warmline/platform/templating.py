@@ -14,7 +14,7 @@ import msgspec
 
 from warmline.kernel.errors import Invalid
 
-_PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
 _NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _MISSING = object()
 # Deeper JSON than this is no payload template.
@@ -41,7 +41,7 @@ class TemplateInvalid(Invalid):
 
 def placeholders(template: str) -> list[str]:
     """The names in a text, in order, each once.  Raises TemplateInvalid for malformed ones."""
-    found = list(dict.fromkeys(match.group(1) for match in _PLACEHOLDER.finditer(template)))
+    found = list(dict.fromkeys(match.group(1).strip() for match in _PLACEHOLDER.finditer(template)))
     bad = [name for name in found if not _NAME.fullmatch(name)]
     if bad:
         raise TemplateInvalid(f"Not a placeholder name: {', '.join(map(repr, bad))}.", bad)
@@ -55,7 +55,7 @@ def fill(template: str, values: Mapping[str, Any], *, unknown: Unknown = Unknown
     Raises TemplateInvalid for malformed names and, with ``Unknown.REFUSE``, for names without a value.
     """
     _check(placeholders(template), values, unknown, "$")
-    return _PLACEHOLDER.sub(lambda match: _text(_look_up(match.group(1), values)), template)
+    return _PLACEHOLDER.sub(lambda match: _text(_look_up(match.group(1).strip(), values)), template)
 
 
 def fill_json(value: Any, values: Mapping[str, Any], *, unknown: Unknown = Unknown.REFUSE) -> Any:
@@ -87,9 +87,9 @@ def _fill_string(template: str, values: Mapping[str, Any], unknown: Unknown, pat
     _check(names, values, unknown, path)
     whole = _PLACEHOLDER.fullmatch(template)
     if whole:
-        found = _look_up(whole.group(1), values)
+        found = _look_up(whole.group(1).strip(), values)
         return None if found is _MISSING else found
-    return _PLACEHOLDER.sub(lambda match: _text(_look_up(match.group(1), values)), template)
+    return _PLACEHOLDER.sub(lambda match: _text(_look_up(match.group(1).strip(), values)), template)
 
 
 def _check(names: list[str], values: Mapping[str, Any], unknown: Unknown, path: str) -> None:

@@ -101,6 +101,7 @@ class Outgoing:
         per_host: int = 64,
         total: int = 1_024,
         resolver: AbstractResolver | None = None,
+        dns_ttl_s: int = DNS_TTL_S,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._allow = AllowList(allow)
@@ -109,6 +110,7 @@ class Outgoing:
         self._per_host = per_host
         self._total = total
         self._resolver = resolver
+        self._dns_ttl_s = dns_ttl_s
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
         self._targets: dict[str, Target] = {}
@@ -208,7 +210,7 @@ class Outgoing:
             connector = aiohttp.TCPConnector(
                 socket_factory=self._socket,
                 resolver=self._resolver or aiohttp.ThreadedResolver(),
-                ttl_dns_cache=DNS_TTL_S,
+                ttl_dns_cache=self._dns_ttl_s,
                 keepalive_timeout=KEEPALIVE_S,
                 limit=self._total,
                 limit_per_host=self._per_host,
