@@ -7,13 +7,13 @@ SET_UP := tools/setup_env.sh tools/find_python.sh tools/link_package.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long bench check fmt lock clean
+.PHONY: help run test test-long bench check fmt lock docs clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
 run: $(VENV)/.ready ## set up and start the demo on http://127.0.0.1:8080 (PORT, WARMLINE_DATA)
-	@exec $(PY) -m warmline demo
+	@WARMLINE_PORT="$${PORT:-$${WARMLINE_PORT:-}}" exec $(PY) -m warmline demo
 
 test: $(VENV)/.ready-dev ## set up and run every check and test
 	@exec tools/test.sh $(PY)
@@ -33,6 +33,9 @@ fmt: $(VENV)/.ready-dev ## format the code and repair what can be repaired
 
 lock: $(VENV)/.ready-dev ## write the lock files again after pyproject.toml changed
 	@$(PY) tools/lock.py
+
+docs: $(VENV)/.ready-dev ## write warmline.default.toml and docs/settings.md again
+	@$(PY) tools/write_settings.py
 
 clean: ## remove the virtual environment and the caches, never the data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -16,7 +16,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME: list[str] = PROJECT["project"]["dependencies"]
 DEV: list[str] = PROJECT["dependency-groups"]["dev"]
 HEAD = "# Written by `make lock` from pyproject.toml.  Install with: pip install --require-hashes -r {name}\n"
-FLAGS = ("--generate-hashes", "--universal", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--no-annotate")
+FLAGS = (
+    "--generate-hashes",
+    "--universal",
+    "--no-header",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+    "--no-annotate",
+)
 
 
 def lock(name: str, requirements: list[str], *, constraint: Path | None = None) -> None:

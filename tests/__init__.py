@@ -1,0 +1,1 @@
+"""The tests of Warmline; what they may ask for is told in conftest.py."""
