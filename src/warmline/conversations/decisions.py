@@ -80,6 +80,8 @@ def _start(state: ConversationState, command: c.Start, _context: Context) -> Dec
 
 def _visitor_says(state: ConversationState, command: c.VisitorSays, _context: Context) -> Decision:
     _require_open(state)
+    if state.channel == "converse" and state.handover is not None and state.handover.stage in TALKING:
+        _refuse("owned_by_desk", "The CRM has taken this conversation; it shows its agents' words itself.")
     return [
         e.MessagePosted(
             message_id=command.message_id,

@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
-import msgspec
 import structlog
 
 from warmline.conversations import events as e
 from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
 from warmline.handover.pacing import Pause
-from warmline.handover.port import Desk, DeskError, HandoverRequest, RateLimited, Thread
+from warmline.handover.port import BotLine, Desk, DeskError, FrontEnd, LineButton, RateLimited
 from warmline.journal.journal import Journal
 from warmline.kernel.clock import Clock
 from warmline.kernel.envelope import Recorded
@@ -28,30 +27,6 @@ FRONT = "front"
 _READ = 200
 _TRIES = 40
 """With pauses up to 30 s this is about a quarter of an hour; a bot's words are worthless much later."""
-
-
-class BotMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A message of the bot for a front end that is not ours.  ``id`` is stable over retries."""
-
-    id: str
-    seq: int
-    text: str
-    buttons: tuple[e.Button, ...] = ()
-    reply_to: str | None = None
-
-
-@runtime_checkable
-class Fronts(Protocol):
-    """A desk whose system is also the visitor's front end (``/converse/chat``)."""
-
-    async def show(self, thread: Thread, message: BotMessage) -> None:
-        """Bring a message of the bot to the visitor.  Raises DeskError."""
-
-    async def escalate(self, request: HandoverRequest) -> Thread:
-        """Ask for a person and wait for the answer: a return means that the CRM owns the conversation now.
-
-        Raises DeskError: whatever it is, the CRM has not taken it.
-        """
 
 
 class _Around(Protocol):
@@ -72,7 +47,7 @@ class FrontWorker:
         self._around = around
         self.row = row
         self._seen = row.cursor
-        self._pending: deque[BotMessage] = deque()
+        self._pending: deque[tuple[int, BotLine]] = deque()
         self._closed = False
         self._behind = True
         self._wake = asyncio.Event()
@@ -91,11 +66,14 @@ class FrontWorker:
         self._seen = event.seq
         body = event.body
         if isinstance(body, e.MessagePosted) and body.author == "bot":
-            self._pending.append(
-                BotMessage(
-                    id=body.message_id, seq=event.seq, text=body.text, buttons=body.buttons, reply_to=body.reply_to
-                )
+            line = BotLine(
+                id=body.message_id,
+                bot_id=self.row.bot_id,
+                external_id=self.row.ref or self.row.conversation_id,
+                text=body.text,
+                buttons=tuple(LineButton(text=b.text, url=b.url) for b in body.buttons),
             )
+            self._pending.append((event.seq, line))
         elif isinstance(body, e.ConversationClosed):
             self._closed = True
 
@@ -126,19 +104,12 @@ class FrontWorker:
                 return
 
     async def _show(self) -> None:
-        message = self._pending[0]
+        seq, line = self._pending[0]
         breaker = self._around.breaker(self.row.connection_id)
-        thread = Thread(
-            ref=self.row.ref or self.row.conversation_id,
-            connection_id=self.row.connection_id,
-            conversation_id=self.row.conversation_id,
-            request_id=self.row.id,
-            bot_id=self.row.bot_id,
-        )
         try:
             desk = await self._around.desk(self.row.connection_id)
-            if isinstance(desk, Fronts):
-                await desk.show(thread, message)
+            if isinstance(desk, FrontEnd):
+                await desk.say(line)
             breaker.success()
         except DeskError as error:
             if error.retryable and self._pause.tries < _TRIES:
@@ -154,7 +125,7 @@ class FrontWorker:
             log.warning("front.connection_gone", conversation=self.row.conversation_id)
         self._pause.reset()
         self._pending.popleft()
-        await self._save(cursor=message.seq)
+        await self._save(cursor=seq)
 
     async def _save(self, **values: object) -> None:
         fence = self._around.fence()

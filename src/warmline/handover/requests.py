@@ -72,7 +72,8 @@ def build_request(
     transcript_url, reply_to = links
     return HandoverRequest(
         id=f"{thread.handover_id}.{thread.rung}",
-        conversation_id=state.external_id or thread.conversation_id,
+        conversation_id=thread.conversation_id,
+        external_id=state.external_id,
         handover_id=thread.handover_id,
         rung=thread.rung,
         owner_epoch=thread.owner_epoch,

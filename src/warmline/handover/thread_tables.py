@@ -1,4 +1,5 @@
-"""Tables of the relay: one row per attempt at a desk, and the messages that could not be delivered."""
+"""Tables of the relay: one row per attempt at a desk, the messages that could
+not be delivered, and the conversations of CRMs that are their own front end."""
 
 from __future__ import annotations
 
@@ -42,4 +43,13 @@ parked = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("resent_at", sa.BigInteger),
     sa.Index("parked_open", "resent_at", "at"),
+)
+
+fronts = sa.Table(
+    "fronts",
+    metadata,
+    sa.Column("connection_id", sa.String(36), primary_key=True),
+    sa.Column("external_id", sa.String(200), primary_key=True),
+    sa.Column("conversation_id", sa.String(36), nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
 )

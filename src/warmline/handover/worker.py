@@ -199,6 +199,9 @@ class ThreadWorker:
         await self._save(ref=thread.ref, phase="open")
         with contextlib.suppress(Conflict):
             await self._command(c.AcceptOffer(epoch=self._epoch, thread_ref=thread.ref))
+            if request.external_id:
+                # The CRM's yes is the joining: it shows its agents' words itself from here on.
+                await self._command(c.DeskSays(connection_id=self.row.connection_id, verb="joined", epoch=self._epoch))
 
     async def _open_failed(self, error: DeskError, breaker: CircuitBreaker) -> None:
         log.info(

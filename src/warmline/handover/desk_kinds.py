@@ -1,0 +1,49 @@
+"""What the connections service must know of a kind of desk without importing any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from warmline.handover.connection_forms import FormField
+from warmline.handover.port import Desk, Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """One value of a secret field; ``until`` is the moment (ms) it stops counting, None for the current one."""
+
+    value: str = field(repr=False)
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """A connection as its desk sees it: decrypted, newest secret first."""
+
+    connection_id: str
+    name: str
+    bot_ids: tuple[str, ...]
+    settings: Mapping[str, Any]
+    secrets: Mapping[str, Sequence[Secret]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskKind:
+    """One kind of desk: what it says about itself, its form, and how a desk is made.
+
+    ``check_settings`` refuses (Invalid with a path below ``$.settings``) what single fields cannot tell;
+    ``new_secret(name)`` makes a value for a generated secret field.
+    """
+
+    manifest: Manifest
+    form: tuple[FormField, ...]
+    make: Callable[[Linked], Desk]
+    check_settings: Callable[[Mapping[str, Any]], None] = lambda _settings: None
+    new_secret: Callable[[str], str] | None = None
+
+    @property
+    def key(self) -> str:
+        """The manifest's key, stored as the connection's kind."""
+        return self.manifest.key
