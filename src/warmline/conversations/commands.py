@@ -26,6 +26,7 @@ class Start(Command, frozen=True, kw_only=True):
     ladder: tuple[Rung, ...] = ()
     idle_after: int = 7_200_000
     bot_answers_within: int = 30_000
+    greet: bool = True
 
 
 class VisitorSays(Command, frozen=True, kw_only=True):

@@ -74,6 +74,7 @@ def _start(state: ConversationState, command: c.Start, _context: Context) -> Dec
             ladder=command.ladder,
             idle_after=command.idle_after,
             bot_answers_within=command.bot_answers_within,
+            greet=command.greet,
         )
     ]
 

@@ -78,7 +78,10 @@ class Button(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ConversationStarted(Body, frozen=True, kw_only=True):
-    """A visitor opened a conversation.  ``ladder`` is the way out if the bot itself fails."""
+    """A visitor opened a conversation.
+
+    ``ladder`` is the way out if the bot itself fails; without ``greet`` the bot waits for the visitor's first words.
+    """
 
     TYPE: ClassVar[str] = "conversation.started"
     visitor_id: str
@@ -93,6 +96,7 @@ class ConversationStarted(Body, frozen=True, kw_only=True):
     ladder: tuple[Rung, ...] = ()
     idle_after: int = 7_200_000
     bot_answers_within: int = 30_000
+    greet: bool = True
 
 
 class MessagePosted(Body, frozen=True, kw_only=True):

@@ -151,7 +151,7 @@ def _started(state: ConversationState, body: e.ConversationStarted, m: Moment) -
         idle_after=body.idle_after,
         bot_answers_within=body.bot_answers_within,
         owner_epoch=1,
-        turn_seq=m.seq,
+        turn_seq=m.seq if body.greet else 0,
         turn_at=m.at,
         started_at=m.at,
         active_at=m.at,

@@ -47,8 +47,8 @@ class Converse:
             return found, ConversationState(id=found)
         return found, state
 
-    async def start(self, connection_id: str, bot_id: str, external_id: str) -> str:
-        """The open conversation under an id, begun now if need be."""
+    async def start(self, connection_id: str, bot_id: str, external_id: str, *, greet: bool = True) -> str:
+        """The open conversation under an id, begun now if need be; the bot welcomes the visitor when ``greet``."""
         known = await self.find(connection_id, external_id)
         if known and known[1].status == "open":
             return known[0]
@@ -64,6 +64,7 @@ class Converse:
             ladder=await self._ladders.for_connection(connection_id),
             idle_after=self._idle_after,
             bot_answers_within=self._bot_answers_within,
+            greet=greet,
         )
         actor = f"desk:{connection_id}"
         try:
@@ -78,7 +79,7 @@ class Converse:
         self, connection_id: str, bot_id: str, external_id: str, text: str, *, key: IdempotencyKey | None
     ) -> None:
         """A message of the visitor.  Raises Conflict ``owned_by_desk`` while the CRM's people own the conversation."""
-        conversation_id = await self.start(connection_id, bot_id, external_id)
+        conversation_id = await self.start(connection_id, bot_id, external_id, greet=False)
         command = c.VisitorSays(message_id=uuid7(), text=text)
         actor = f"desk:{connection_id}"
         await self._journal.append(CONVERSATION, conversation_id, command, actor=actor, key=key)
@@ -96,7 +97,7 @@ class Converse:
         self, connection_id: str, bot_id: str, external_id: str, values: dict[str, str], sensitive: tuple[str, ...]
     ) -> None:
         """Metadata about the visitor; ``sensitive`` names the keys whose values are personal."""
-        conversation_id = await self.start(connection_id, bot_id, external_id)
+        conversation_id = await self.start(connection_id, bot_id, external_id, greet=False)
         command = c.SetDetails(values=values, sensitive=sensitive)
         await self._journal.append(CONVERSATION, conversation_id, command, actor=f"desk:{connection_id}")
 

@@ -63,6 +63,7 @@ class HandoverRequest:
     ``id`` is the same for every try of the same attempt (handover + rung), so a desk that was asked twice opens
     one thread; a later attempt has another id.  ``owner_epoch`` is the epoch under which the desk will speak.
     ``external_id`` is the desk's own id of the conversation when this desk is also its front end, else None.
+    ``transcript_complete`` is False when older lines were left out.
     """
 
     id: str
@@ -78,6 +79,7 @@ class HandoverRequest:
     visitor: VisitorCard = VisitorCard()
     page: Mapping[str, Any] = field(default_factory=dict)
     transcript: tuple[TranscriptLine, ...] = ()
+    transcript_complete: bool = True
     transcript_url: str | None = None
     reply_to: str | None = None
 
