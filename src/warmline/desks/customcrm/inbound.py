@@ -1,0 +1,187 @@
+"""Reads the body of ``POST /agent/converse/send-message-to-widget``.  Pure; every refusal names its JSON path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import ROUND_CEILING, Decimal
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+
+from warmline.handover.port import AgentJoined, AgentLeft, AgentReplied, DeskEvent, OpenFailed, QueueMoved
+from warmline.kernel.errors import Invalid
+
+TEXT_LIMIT = 10_000
+ID_LIMIT = 200
+NAME_LIMIT = 200
+URL_LIMIT = 2_048
+HIGHEST_POSITION = 1_000_000
+LONGEST_WAIT_MINUTES = 525_600
+"""A year: whatever is beyond is a mistake, not a waiting time."""
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LIMIT)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_LIMIT)]
+Name = Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)]
+Url = Annotated[str, msgspec.Meta(max_length=URL_LIMIT)]
+# The contract's numbers are texts; numbers are taken as well.
+Number = str | int | float
+
+
+class _AgentBody(msgspec.Struct, tag_field="eventType", frozen=True, kw_only=True, rename="camel"):
+    platform_conversation_id: Id
+    message_id: Id | None = None
+
+
+class _QueueUpdate(_AgentBody, frozen=True, tag="escalationQueueUpdate", kw_only=True, rename="camel"):
+    queue_position: Number | None = None
+    waiting_time: Number | None = None
+
+
+class _Success(_AgentBody, frozen=True, tag="escalationSuccess", kw_only=True, rename="camel"):
+    agent: Name | None = None
+    agent_avatar: Url | None = None
+
+
+class _Message(_AgentBody, frozen=True, tag="message", kw_only=True, rename="camel"):
+    text: Text
+
+
+class _Failed(_AgentBody, frozen=True, tag="escalationFailed", kw_only=True, rename="camel"):
+    pass
+
+
+class _Disconnect(_AgentBody, frozen=True, tag="agentDisconnect", kw_only=True, rename="camel"):
+    pass
+
+
+_BODY: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_QueueUpdate | _Success | _Message | _Failed | _Disconnect)
+
+_DIGITS = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_AVATAR = re.compile(r"https?://[^\s/?#@\\\"<>]+(?:[/?#][^\s\\\"<>]*)?", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Line breaks and tabs are content; the rest is invisible, and the stores cannot keep NUL.
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+_MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `([^`]+)`)?")
+_PLACED = re.compile(r"(.*) - at `([^`]+)`", re.DOTALL)
+
+
+def parse_agent_event(body: bytes) -> DeskEvent:
+    """The desk event that a CRM reports; ``thread_ref`` is the platformConversationId.
+
+    ``vendor_event_id`` is the optional ``messageId`` (on messages also ``message_id``), ``raw`` the body as received.
+    Unknown fields are ignored.  Raises Invalid with the path of the first offending field.
+    """
+    given = decode(_BODY, body)
+    ref = clean_id(given.platform_conversation_id, "$.platformConversationId")
+    event_id = clean_id(given.message_id, "$.messageId") if given.message_id is not None else None
+    return _READ[type(given)](given, ref, event_id, body)
+
+
+def _read_message(given: _Message, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
+    text = clean_text(given.text, "$.text")
+    return AgentReplied(thread_ref=ref, vendor_event_id=event_id, raw=raw, text=text, message_id=event_id)
+
+
+def _read_queue(given: _QueueUpdate, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
+    position = None
+    if given.queue_position is not None:
+        position = read_whole(given.queue_position, "$.queuePosition", HIGHEST_POSITION)
+    wait = None
+    if given.waiting_time is not None:
+        wait = read_number(given.waiting_time, "$.waitingTime", LONGEST_WAIT_MINUTES)
+    return QueueMoved(
+        thread_ref=ref,
+        vendor_event_id=event_id,
+        raw=raw,
+        position=position,
+        wait_minutes=None if wait is None else int(wait.to_integral_value(ROUND_CEILING)),
+    )
+
+
+def _read_success(given: _Success, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
+    # An agent without a name is allowed by the contract, and some systems say so with "".
+    name = _INVISIBLE.sub("", given.agent).strip() if given.agent is not None else ""
+    avatar = given.agent_avatar
+    if avatar is not None and not _AVATAR.fullmatch(avatar):
+        raise Invalid("The avatar is the address of an image: http:// or https://.", path="$.agentAvatar", code="url")
+    return AgentJoined(thread_ref=ref, vendor_event_id=event_id, raw=raw, name=name, avatar=avatar)
+
+
+def _read_failed(_given: _Failed, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
+    return OpenFailed(thread_ref=ref, vendor_event_id=event_id, raw=raw)
+
+
+def _read_disconnect(_given: _Disconnect, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
+    return AgentLeft(thread_ref=ref, vendor_event_id=event_id, raw=raw)
+
+
+_READ: dict[type, Callable[[Any, str, str | None, bytes], DeskEvent]] = {
+    _QueueUpdate: _read_queue,
+    _Success: _read_success,
+    _Message: _read_message,
+    _Failed: _read_failed,
+    _Disconnect: _read_disconnect,
+}
+
+
+# What both wires of the custom CRM need ---------------------------------------------------------------------------
+
+
+def decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    """``decoder.decode(body)``, with every failure as Invalid naming its path (deep nesting included)."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        _refuse(str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Invalid("The body is not JSON in UTF-8.", code="malformed") from error
+    except RecursionError:
+        # Without "from": the chain would carry thousands of frames into the log.
+        raise Invalid("The body is nested too deeply.", code="too_deep") from None
+
+
+def clean_id(value: str, path: str) -> str:
+    """``value``, unless it is blank or has control characters."""
+    if _CONTROL.search(value) or not value.strip():
+        raise Invalid("An id is a text without control characters, and not blank.", path=path, code="id")
+    return value
+
+
+def clean_text(value: str, path: str) -> str:
+    """``value`` without invisible control characters; Invalid when nothing is left to show."""
+    text = _INVISIBLE.sub("", value) if not value.isprintable() else value
+    if not text or text.isspace():
+        raise Invalid("The text is empty.", path=path, code="empty")
+    return text
+
+
+def read_number(value: Number, path: str, highest: int) -> Decimal:
+    """A number ≥ 0 and ≤ ``highest``, given as a JSON number or as a text of digits."""
+    if not isinstance(value, str):
+        number = Decimal(value)
+    elif _DIGITS.fullmatch(value.strip()):
+        number = Decimal(value.strip())
+    else:
+        raise Invalid("A number is expected, like 3 or “3”.", path=path, code="number")
+    if not 0 <= number <= highest:
+        raise Invalid(f"The number must lie between 0 and {highest}.", path=path, code="range")
+    return number
+
+
+def read_whole(value: Number, path: str, highest: int) -> int:
+    """A whole number ≥ 0 and ≤ ``highest``."""
+    number = read_number(value, path, highest)
+    if number != number.to_integral_value():
+        raise Invalid("A whole number is expected.", path=path, code="number")
+    return int(number)
+
+
+def _refuse(said: str) -> NoReturn:
+    if missing := _MISSING.fullmatch(said):
+        name, parent = missing.groups()
+        raise Invalid(f"The field {name} is missing.", path=f"{parent or '$'}.{name}", code="missing")
+    placed = _PLACED.fullmatch(said)
+    detail, path = placed.groups() if placed else (said, "$")
+    raise Invalid(f"{detail.rstrip('.')}.", path=path, code="type")
