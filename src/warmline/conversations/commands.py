@@ -107,6 +107,8 @@ class DeskSays(Command, frozen=True, kw_only=True):
 
     connection_id: str
     verb: DeskVerb
+    bot_id: str | None = None
+    """When given, the conversation must be this bot's; another's is not found."""
     epoch: int | None = None
     position: int | None = None
     wait_minutes: int | None = None

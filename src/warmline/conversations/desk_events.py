@@ -9,11 +9,13 @@ from warmline.conversations import events as e
 from warmline.conversations.commands import DeskSays
 from warmline.conversations.ladder_steps import leave_rung
 from warmline.conversations.model import ConversationState, Handover
-from warmline.kernel.errors import Conflict
+from warmline.kernel.errors import Conflict, NotFound
 
 
 def decide_desk(state: ConversationState, command: DeskSays) -> Sequence[e.Body]:
     """Events for what a desk says.  Raises Conflict: closed · not_offered · not_connected · stale_owner · already_connected."""
+    if command.bot_id is not None and command.bot_id != state.bot_id:
+        raise NotFound("There is no such conversation.")
     if state.status != "open":
         _refuse("closed", "The conversation is closed.")
     epoch = command.epoch if command.epoch is not None else state.attempts.get(command.connection_id)

@@ -1,0 +1,91 @@
+"""What desks say, brought into the conversation: one path for every wire, deduplicated, under the thread's epoch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+
+from warmline.conversations import commands as c
+from warmline.conversations.events import Agent
+from warmline.conversations.kind import CONVERSATION
+from warmline.conversations.model import ConversationState
+from warmline.handover.port import (
+    AgentJoined,
+    AgentLeft,
+    AgentReplied,
+    DeskEvent,
+    OpenFailed,
+    QueueMoved,
+    ThreadEnded,
+    ThreadTransferred,
+)
+from warmline.journal.journal import Journal
+from warmline.journal.kinds import Appended, IdempotencyKey
+from warmline.kernel.errors import Conflict
+from warmline.kernel.ids import uuid7
+
+
+class Inbound:
+    """Appends desks' events.  ``refusals`` counts the refused ones by code (``stale_owner`` above all)."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.refusals: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
+
+    async def receive(
+        self,
+        connection_id: str,
+        event: DeskEvent,
+        *,
+        conversation_id: str,
+        bot_id: str | None = None,
+        epoch: int | None = None,
+        key: str | None = None,
+    ) -> Appended[ConversationState] | None:
+        """Append what ``event`` means; None for an event that means nothing to a conversation (it is counted).
+
+        ``key`` identifies the event for ever: the same one is stored once, with other content it is refused.
+        Raises NotFound, Conflict with the code of the wire's table, KeyReused.
+        """
+        command = command_of(event, connection_id, bot_id=bot_id, epoch=epoch)
+        if command is None:
+            self.unknown[connection_id] += 1
+            return None
+        stored_once = None
+        if key is not None:
+            digest = hashlib.sha256(repr((command.verb, command.text, command.agent)).encode()).hexdigest()
+            scope = f"wire:{connection_id}:{conversation_id}"
+            stored_once = IdempotencyKey(scope=scope, key=key, body_hash=digest)
+        try:
+            return await self._journal.append(
+                CONVERSATION, conversation_id, command, actor=f"desk:{connection_id}", key=stored_once
+            )
+        except Conflict as refused:
+            self.refusals[refused.code] += 1
+            raise
+
+
+def command_of(
+    event: DeskEvent, connection_id: str, *, bot_id: str | None, epoch: int | None
+) -> c.DeskSays | None:
+    """The command for a desk's event, None for events that are not kept (typing, unknown ones)."""
+
+    def says(verb: c.DeskVerb, **more: object) -> c.DeskSays:
+        return c.DeskSays(connection_id=connection_id, verb=verb, bot_id=bot_id, epoch=epoch, **more)  # type: ignore[arg-type]
+
+    match event:
+        case AgentReplied():
+            return says("replied", message_id=uuid7(), text=event.text)
+        case QueueMoved():
+            return says("queued", position=event.position, wait_minutes=event.wait_minutes)
+        case AgentJoined():
+            return says("joined", agent=Agent(name=event.name or None, avatar=event.avatar))
+        case ThreadTransferred():
+            return says("transferring")
+        case OpenFailed():
+            return says("failed")
+        case AgentLeft() | ThreadEnded():
+            return says("left")
+        case _:
+            return None

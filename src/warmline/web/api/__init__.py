@@ -1,0 +1,1 @@
+"""HTTP for programs: our own API and the wire-compatible paths."""
