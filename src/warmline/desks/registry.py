@@ -1,0 +1,18 @@
+"""Every kind of desk there is, in the order in which an administrator is offered them."""
+
+from __future__ import annotations
+
+from warmline.desks.builtin import builtin_kind
+from warmline.desks.builtin.desk import AgentsOnline
+from warmline.desks.customcrm import customcrm_kind
+from warmline.handover.desk_kinds import DeskKind
+from warmline.kernel.clock import Clock
+from warmline.platform.http import Outgoing
+
+
+def desk_kinds(*, outgoing: Outgoing, clock: Clock, agents_online: AgentsOnline) -> dict[str, DeskKind]:
+    """Kinds by key.  ``agents_online`` tells the built-in desk who is there."""
+    return {
+        "customcrm": customcrm_kind(outgoing, clock),
+        "builtin": builtin_kind(agents_online),
+    }

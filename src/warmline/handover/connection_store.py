@@ -1,0 +1,121 @@
+"""All SQL of connections; plain functions over a connection of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from warmline.handover.tables import connection_bots, connections
+
+
+class HealthNote(msgspec.Struct, frozen=True, kw_only=True):
+    """How the last contact with a desk went; ``at`` in milliseconds."""
+
+    ok: bool
+    sentence: str
+    at: int
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """A configured login at a desk, as it may be shown: without any secret.  Times in milliseconds."""
+
+    id: str
+    kind: str
+    name: str
+    settings: dict[str, Any]
+    bot_ids: tuple[str, ...]
+    created_at: int
+    updated_at: int
+    disabled_at: int | None = None
+    health: HealthNote | None = None
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it may be used."""
+        return self.disabled_at is None
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection with its secrets, still encrypted."""
+
+    shown: Connection
+    sealed: str
+
+
+def load_all(conn: sa.Connection) -> list[Row]:
+    """Every connection, the oldest first."""
+    bots: dict[str, list[str]] = {}
+    for connection_id, bot_id in conn.execute(
+        sa.select(connection_bots.c.connection_id, connection_bots.c.bot_id).order_by(connection_bots.c.bot_id)
+    ):
+        bots.setdefault(connection_id, []).append(bot_id)
+    found = conn.execute(sa.select(connections).order_by(connections.c.created_at, connections.c.id))
+    return [_row(row, bots.get(row.id, ())) for row in found]
+
+
+def find_row(conn: sa.Connection, connection_id: str) -> Row | None:
+    """One connection, locked against other writers where the store can."""
+    row = conn.execute(sa.select(connections).where(connections.c.id == connection_id).with_for_update()).first()
+    if row is None:
+        return None
+    bots = conn.scalars(
+        sa.select(connection_bots.c.bot_id)
+        .where(connection_bots.c.connection_id == connection_id)
+        .order_by(connection_bots.c.bot_id)
+    )
+    return _row(row, tuple(bots))
+
+
+def insert(conn: sa.Connection, shown: Connection, sealed: str) -> None:
+    """A new connection with its bots."""
+    conn.execute(sa.insert(connections).values(id=shown.id, created_at=shown.created_at, **_columns(shown, sealed)))
+    _insert_bots(conn, shown)
+
+
+def update(conn: sa.Connection, shown: Connection, sealed: str) -> None:
+    """Everything of a connection but its id and the moment it was made."""
+    conn.execute(sa.update(connections).where(connections.c.id == shown.id).values(**_columns(shown, sealed)))
+    conn.execute(sa.delete(connection_bots).where(connection_bots.c.connection_id == shown.id))
+    _insert_bots(conn, shown)
+
+
+def update_health(conn: sa.Connection, connection_id: str, health: HealthNote) -> None:
+    """Only the health: the desk stays as it is."""
+    text = msgspec.json.encode(health).decode()
+    conn.execute(sa.update(connections).where(connections.c.id == connection_id).values(health=text))
+
+
+def _insert_bots(conn: sa.Connection, shown: Connection) -> None:
+    if shown.bot_ids:
+        rows = [{"connection_id": shown.id, "bot_id": bot_id} for bot_id in shown.bot_ids]
+        conn.execute(sa.insert(connection_bots), rows)
+
+
+def _columns(shown: Connection, sealed: str) -> dict[str, Any]:
+    return {
+        "kind": shown.kind,
+        "name": shown.name,
+        "settings": msgspec.json.encode(shown.settings, order="sorted").decode(),
+        "secrets": sealed,
+        "updated_at": shown.updated_at,
+        "disabled_at": shown.disabled_at,
+        "health": msgspec.json.encode(shown.health).decode() if shown.health else "",
+    }
+
+
+def _row(row: sa.Row[Any], bot_ids: Sequence[str]) -> Row:
+    shown = Connection(
+        id=row.id,
+        kind=row.kind,
+        name=row.name,
+        settings=msgspec.json.decode(row.settings),
+        bot_ids=tuple(bot_ids),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        disabled_at=row.disabled_at,
+        health=msgspec.json.decode(row.health, type=HealthNote) if row.health else None,
+    )
+    return Row(shown=shown, sealed=row.secrets)
