@@ -50,12 +50,18 @@ def _connect(_state: ConversationState, held: Handover, command: DeskSays) -> Se
 def _connect_again(state: ConversationState, held: Handover, command: DeskSays) -> Sequence[e.Body]:
     """The same agent again (or one without a name) changes nothing; another one is a transfer."""
     present = held.agent or e.Agent()
+    if command.only_waiting:
+        if command.agent.id is not None and command.agent.id == present.id:
+            return []
+        _refuse("already_connected", "Another agent has taken this conversation.")
     if command.agent.name is None or command.agent.name == present.name:
         return []
     return _transfer(state, held, command)
 
 
 def _transfer(_state: ConversationState, held: Handover, command: DeskSays) -> Sequence[e.Body]:
+    if command.only_waiting:
+        _refuse("already_connected", "This conversation is being transferred.")
     return [e.HandoverTransferred(handover_id=held.id, rung=held.rung, agent=command.agent)]
 
 
