@@ -64,11 +64,11 @@ class Health:
     checks: dict[str, Check] = field(default_factory=dict)
     draining: bool = False
 
-    async def live(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def live(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """200 whenever the process answers at all."""
         await send_json(send, {"status": "ok"})
 
-    async def ready(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def ready(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """200 when every check passes, else 503 naming those that do not."""
         results = {name: await _passes(check) for name, check in self.checks.items()}
         ok = all(results.values()) and not self.draining
@@ -154,7 +154,7 @@ async def _guarded(handler: Handler, scope: Scope, receive: Receive, send: Send)
         await send_problem(send, error)
     except TimeoutError:
         await send_problem(send, Unavailable("The answer took too long; try again."))
-    except Exception:  # noqa: BLE001 - the last line of defence: logged with a reference the caller also gets
+    except Exception:  # the last line of defence: logged with a reference that the caller also gets
         reference = uuid7()
         log.exception("request failed", path=scope["path"], reference=reference)
         body = problem_for_status(500, "Something went wrong on our side.", reference=reference)

@@ -8,10 +8,10 @@ once, however many tabs watch it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
-import msgspec
 import structlog
 
 from warmline.web.stream_frames import DRAIN, HEARTBEAT, RESYNC, event_frame, join_skips, ping_frame, text_of
@@ -26,24 +26,6 @@ TYPING_LASTS_S = 8.0
 PAGE = 200
 
 Audience = Literal["visitor", "agent"]
-
-
-class TypingSignal(msgspec.Struct, frozen=True):
-    """Payload on ``typing.<conversation>``."""
-
-    by: Literal["visitor", "agent", "bot"]
-    on: bool
-
-
-class ReadSignal(msgspec.Struct, frozen=True):
-    """Payload on ``read.<conversation>``."""
-
-    by: Literal["visitor", "agent"]
-    seq: int
-
-
-_typing = msgspec.json.Decoder(TypingSignal)
-_read = msgspec.json.Decoder(ReadSignal)
 
 
 class Channel:
@@ -89,6 +71,7 @@ class Hub:
         self._subscriptions: list[Any] = []
         self._timer: asyncio.TimerHandle | None = None
         self.draining = False
+        self._empty: asyncio.Event | None = None
 
     async def start(self) -> None:
         """Begin to listen; connections may come from now on."""
@@ -116,6 +99,11 @@ class Hub:
         """How many connections are open now."""
         return sum(len(slot) for slot in self._wheel)
 
+    @property
+    def watched(self) -> int:
+        """How many conversations somebody watches now."""
+        return len(self._channels)
+
     # Connections
 
     def register(self, outlet: Outlet) -> None:
@@ -130,6 +118,8 @@ class Hub:
         """Forget a connection that has ended."""
         self._wheel[outlet.slot].discard(outlet)
         self.detach(outlet)
+        if self._empty is not None and not self.connections:
+            self._empty.set()
 
     def enter(self, conversation: str) -> Channel:
         """The conversation's channel, held open until ``leave``.  From now on its events are noticed."""
@@ -222,7 +212,7 @@ class Hub:
                     break
                 for frame in frames:
                     self._deliver(channel, frame)
-        except Exception:  # noqa: BLE001 - whatever went wrong, the readers resume from the journal
+        except Exception:  # whatever went wrong, the readers resume from the journal
             log.exception("live repair failed", conversation=channel.conversation)
             for outlet in channel.outlets:
                 outlet.close(RESYNC, "resume")
@@ -232,23 +222,31 @@ class Hub:
     # Typing and reading
 
     def _on_typing(self, subject: str, data: bytes) -> None:
-        channel = self._channels.get(subject.partition(".")[2])
-        signal = _decoded(_typing, data)
-        if channel is None or signal is None or signal.by == self._audience:
+        """``typing.<conversation>`` carries ``<who> 0|1``."""
+        channel, who, value = self._signal(subject, data)
+        if channel is None:
             return
-        if signal.on:
-            now = asyncio.get_running_loop().time()
-            channel.typing = {**(channel.typing or {}), signal.by: now + TYPING_LASTS_S}
+        if value:
+            until = asyncio.get_running_loop().time() + TYPING_LASTS_S
+            channel.typing = {**(channel.typing or {}), who: until}
             self._typing.add(channel)
         elif channel.typing:
-            channel.typing.pop(signal.by, None)
-        self._broadcast(channel, {"frame": "typing", "who": signal.by, "on": signal.on})
+            channel.typing.pop(who, None)
+        self._broadcast(channel, {"frame": "typing", "who": who, "on": bool(value)})
 
     def _on_read(self, subject: str, data: bytes) -> None:
+        """``read.<conversation>`` carries ``<who> <seq>``."""
+        channel, who, seq = self._signal(subject, data)
+        if channel is not None:
+            self._broadcast(channel, {"frame": "read", "by": who, "seq": seq})
+
+    def _signal(self, subject: str, data: bytes) -> tuple[Channel | None, str, int]:
+        """The watched conversation a signal is for (None: nobody here wants it), who sent it, and its number."""
         channel = self._channels.get(subject.partition(".")[2])
-        signal = _decoded(_read, data)
-        if channel is not None and signal is not None and signal.by != self._audience:
-            self._broadcast(channel, {"frame": "read", "by": signal.by, "seq": signal.seq})
+        who, _, value = data.partition(b" ")
+        if channel is None or not value.isdigit() or who == self._audience.encode():
+            return None, "", 0
+        return channel, who.decode("ascii", "replace"), int(value)
 
     @staticmethod
     def _broadcast(channel: Channel, frame: dict[str, Any]) -> None:
@@ -286,22 +284,23 @@ class Hub:
             if not channel.typing:
                 self._typing.discard(channel)
 
+    def everyone(self) -> list[Outlet]:
+        """The open connections."""
+        return [outlet for slot in self._wheel for outlet in slot]
+
     async def drain(self, within_ms: int = 1_000, patience_s: float = 5.0) -> None:
         """Ask every connection to come back elsewhere: a ``drain`` frame, then close 4002."""
         self.draining = True
         notice = Frame(text_of({"frame": "drain", "within_ms": within_ms}))
-        everyone = [outlet for slot in self._wheel for outlet in slot]
-        for outlet in everyone:
+        for outlet in self.everyone():
             outlet.push(notice)
+        self._empty = asyncio.Event()
+        if not self.connections:
+            return
+        # Clients leave at a moment of their own within the time given, so that they do not all come back at once.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), within_ms / 1000)
+        for outlet in self.everyone():
             outlet.close(DRAIN, "restarting")
-        until = asyncio.get_running_loop().time() + patience_s
-        while self.connections and asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(0.02)
-
-
-def _decoded(decoder: msgspec.json.Decoder[Any], data: bytes) -> Any:
-    try:
-        return decoder.decode(data)
-    except msgspec.DecodeError:
-        log.warning("unreadable signal on the bus", size=len(data))
-        return None
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), patience_s)

@@ -100,12 +100,12 @@ class OpenApiDocument:
             "components": {"schemas": _reachable(paths, schemas), "securitySchemes": SECURITY_SCHEMES},
         }
 
-    async def _send_json(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _send_json(self, scope: Scope, _receive: Receive, send: Send) -> None:
         if self._json is None:
             self._json = msgspec.json.encode(self.build())
         await send_cached(scope, send, self._json, [JSON, (b"access-control-allow-origin", b"*")])
 
-    async def _send_page(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _send_page(self, scope: Scope, _receive: Receive, send: Send) -> None:
         if self._page is None:
             self._page = render_reference(self.build()).encode()
         headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-security-policy", REFERENCE_POLICY)]
@@ -123,12 +123,12 @@ async def send_cached(scope: Scope, send: Send, body: bytes, headers: Sequence[t
     await send_bytes(send, 200, body, [*headers, *extra])
 
 
-async def _send_style(scope: Scope, receive: Receive, send: Send) -> None:
+async def _send_style(scope: Scope, _receive: Receive, send: Send) -> None:
     body = (resources.files("warmline.web") / "reference" / "reference.css").read_bytes()
     await send_cached(scope, send, body, [(b"content-type", b"text/css; charset=utf-8")])
 
 
-async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+async def _nothing_here(_scope: Scope, _receive: Receive, _send: Send) -> None:
     raise NotFound("There is nothing at this address.")
 
 

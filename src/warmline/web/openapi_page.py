@@ -83,7 +83,7 @@ def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _ref(schema: dict[str, Any]) -> str:
-    target = schema.get("$ref") or schema.get("items", {}).get("$ref", "") if isinstance(schema, dict) else ""
+    target = schema.get("$ref") or schema.get("items", {}).get("$ref", "")
     return str(target).rpartition("/")[2]
 
 

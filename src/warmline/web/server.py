@@ -6,7 +6,7 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import structlog
@@ -22,7 +22,7 @@ from warmline.kernel.errors import Invalid, WarmlineError
 from warmline.kernel.ids import uuid7
 from warmline.web.front import Front, Health, RawRoute, SocketRoute
 from warmline.web.openapi import DOCUMENT, OpenApiDocument
-from warmline.web.problems import explain, problem_for_status, problem_headers, problem_of
+from warmline.web.problems import Handler, explain, problem_for_status, problem_headers, problem_of
 from warmline.web.security import HSTS, TrustedProxies, origin_of
 from warmline.web.stream_socket import HttpProtocol, SocketProtocol
 
@@ -76,7 +76,7 @@ def build_application(
     document = OpenApiDocument(cold, routes, title="Warmline", version=options.version, public_url=options.public_url)
     secure = origin_of(options.public_url).startswith("https://")
     return Front(
-        cold,
+        cast("Handler", cold),
         [*routes, *document.routes()],
         sockets,
         proxies=TrustedProxies(options.trusted_proxies),

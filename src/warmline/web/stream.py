@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import structlog
 
-from warmline.kernel.errors import Invalid, NotFound, RateLimited, Unavailable, WarmlineError
+from warmline.kernel.errors import RateLimited, Unavailable, WarmlineError
 from warmline.web import stream_frames as f
-from warmline.web.hub import Hub, ReadSignal, TypingSignal
+from warmline.web.hub import Hub
 from warmline.web.stream_outlet import Frame, Outlet
 from warmline.web.stream_ports import Conversations, Limits, Views, Visitors
-from warmline.web.stream_resume import resume
+from warmline.web.stream_resume import check_owner, resume
 
 log = structlog.get_logger(__name__)
 
@@ -50,8 +49,7 @@ class VisitorStream:
     async def own(self, visitor: str, conversation: str) -> None:
         """Raises NotFound unless the conversation is this visitor's."""
         state, _seq = await self.conversations.snapshot(conversation)
-        if not visitor or self._views.visitor_of(state) != visitor:
-            raise NotFound("There is no such conversation.", code="no_such_conversation")
+        check_owner(self._views, state, visitor)
 
     async def perform(self, visitor: str, conversation: str, frame: f.SentFrame, address: str) -> dict[str, Any] | None:
         """Do what a frame of the visitor asks.  Returns its ``ack``, or None for frames that have none.
@@ -61,11 +59,10 @@ class VisitorStream:
         match frame:
             case f.Typing():
                 if not self._limits.take("visitor.typing", visitor):
-                    await self._signal("typing", conversation, TypingSignal("visitor", frame.on))
+                    await self.conversations.typing(conversation, "visitor", on=frame.on)
                 return None
             case f.Read():
                 await self.conversations.mark_read(conversation, "visitor", frame.seq)
-                await self._signal("read", conversation, ReadSignal("visitor", frame.seq))
                 return None
             case _:
                 self._throttle("visitor.message", visitor)
@@ -94,18 +91,10 @@ class VisitorStream:
                     text=frame.text,
                 )
 
-    async def answer(self, visitor: str, conversation: str, raw: str | bytes, address: str) -> dict[str, Any] | None:
-        """One client frame, read and done: its ``ack``, its ``refused``, or None when it has no answer."""
-        try:
-            frame = f.parse_frame(raw)
-        except Invalid as error:
-            return f.refused_frame(f.client_id_of(raw), error)
-        return await self.respond(visitor, conversation, frame, address)
-
     async def respond(
         self, visitor: str, conversation: str, frame: f.ClientFrame, address: str
     ) -> dict[str, Any] | None:
-        """As ``answer``, for a frame that has been read."""
+        """Do what a frame asks: its ``ack``, its ``refused``, or None when it has no answer."""
         if isinstance(frame, f.Hello | f.Pong):
             return None
         client_id: str | None = getattr(frame, "client_id", None)
@@ -113,16 +102,13 @@ class VisitorStream:
             return await self.perform(visitor, conversation, frame, address)
         except WarmlineError as error:
             return f.refused_frame(client_id, error)
-        except Exception:  # noqa: BLE001 - one frame's failure must not end the connection
+        except Exception:  # one frame's failure must not end the connection
             log.exception("frame failed", frame=type(frame).__name__, conversation=conversation)
             return f.refused_frame(client_id, Unavailable("This did not work on our side; try again."))
 
     def _throttle(self, rule: str, key: str) -> None:
         if wait := self._limits.take(rule, key):
             raise RateLimited("That was a lot at once; wait a moment.", retry_after=round(wait, 1))
-
-    async def _signal(self, subject: str, conversation: str, signal: msgspec.Struct) -> None:
-        await self.hub.bus.publish(f"{subject}.{conversation}", msgspec.json.encode(signal))
 
     def push(self, outlet: Outlet, frame: dict[str, Any] | None) -> None:
         """Send a frame that concerns this connection alone."""

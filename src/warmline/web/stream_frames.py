@@ -92,8 +92,13 @@ class Pong(Struct, frozen=True, tag_field="frame", tag="pong"):
 ClientFrame = Hello | Message | Typing | Read | Cancel | End | Contact | Pong
 SentFrame = Message | Typing | Read | Cancel | End | Contact
 
-_decoder = msgspec.json.Decoder(ClientFrame)
-_client_id = msgspec.json.Decoder(type("ClientIdOnly", (Struct,), {"__annotations__": {"client_id": Any}}))
+
+class _ClientIdOnly(Struct):
+    client_id: Any = None
+
+
+_decoder: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(ClientFrame)
+_client_id = msgspec.json.Decoder(_ClientIdOnly)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -115,7 +120,7 @@ def parse_frame(raw: str | bytes) -> ClientFrame:
 def client_id_of(raw: str | bytes) -> str | None:
     """The client id of a frame that could not be read, when it has a usable one: its sender waits for it."""
     try:
-        found = _client_id.decode(raw).client_id  # type: ignore[attr-defined]
+        found = _client_id.decode(raw).client_id
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     return found if isinstance(found, str) and len(found) <= 64 else None

@@ -30,8 +30,7 @@ async def resume(
     channel = hub.enter(conversation)
     try:
         state, seq = await conversations.snapshot(conversation)
-        if not outlet.visitor or views.visitor_of(state) != outlet.visitor:
-            raise NotFound("There is no such conversation.", code="no_such_conversation")
+        check_owner(views, state, outlet.visitor)
         frame: dict[str, Any] = {
             "frame": "sync",
             "conversation": conversation,
@@ -53,6 +52,12 @@ async def resume(
         if outlet.channel is not channel:
             hub.leave(channel)
         raise
+
+
+def check_owner(views: Views, state: Any, visitor: str) -> None:
+    """Raises NotFound unless the conversation is this visitor's; an erased one is nobody's."""
+    if not visitor or views.visitor_of(state) != visitor:
+        raise NotFound("There is no such conversation.", code="no_such_conversation")
 
 
 async def _with_gap(frame: dict[str, Any], hub: Hub, since: int) -> str | None:

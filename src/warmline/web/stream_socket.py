@@ -30,7 +30,7 @@ class HttpProtocol(HttpToolsProtocol):
         scope: Any = self.scope
         scope["extensions"] = {END_EXTENSION: self._end_now}
 
-    def _end_now(self, code: int, reason: str) -> None:
+    def _end_now(self, _code: int, _reason: str) -> None:
         self.transport.close()
         self.loop.call_later(LAST_WORDS_S, _abort, self.transport)
 

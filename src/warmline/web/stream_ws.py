@@ -55,8 +55,8 @@ class SocketEndpoint:
         if isinstance(frame, f.Hello):
             await self._hello(outlet, frame)
         elif outlet.channel is None:
-            error = Conflict("Say hello first.", code="hello_first")
-            self._stream.push(outlet, f.refused_frame(getattr(frame, "client_id", None), error))
+            early = Conflict("Say hello first.", code="hello_first")
+            self._stream.push(outlet, f.refused_frame(getattr(frame, "client_id", None), early))
         else:
             conversation = outlet.channel.conversation
             self._stream.push(outlet, await self._stream.respond(outlet.visitor, conversation, frame, address))

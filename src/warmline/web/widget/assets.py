@@ -1,0 +1,97 @@
+"""The widget's files: loader, modules and styles from the package, with ETags and an immutable address."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from warmline.kernel.errors import NotFound
+from warmline.web.problems import NOSNIFF, Receive, Scope, Send, send_bytes
+from warmline.web.security import header
+
+STATIC = "/widget/static/"
+LOADER = "loader.js"
+_IMMUTABLE = b"public, max-age=31536000, immutable"
+_SHORT = b"public, max-age=300, must-revalidate"
+_ASK = b"public, no-cache"
+# The loader runs in pages of other origins, which may demand this of everything they embed.
+_CROSS_ORIGIN = (b"cross-origin-resource-policy", b"cross-origin")
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file, ready to be sent."""
+
+    body: bytes
+    media_type: bytes
+    etag: bytes
+
+
+def load_assets(folder: Traversable) -> dict[str, Asset]:
+    """Every file below ``folder`` by its path with slashes."""
+    found: dict[str, Asset] = {}
+
+    def walk(place: Traversable, prefix: str) -> None:
+        for entry in place.iterdir():
+            name = f"{prefix}{entry.name}"
+            if entry.is_dir():
+                walk(entry, f"{name}/")
+            else:
+                body = entry.read_bytes()
+                found[name] = Asset(body, _media_type(name), b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"')
+
+    walk(folder, "")
+    return found
+
+
+def _media_type(name: str) -> bytes:
+    if name.endswith((".js", ".mjs")):
+        return b"text/javascript; charset=utf-8"
+    guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return f"{guessed}; charset=utf-8".encode() if guessed.startswith("text/") else guessed.encode()
+
+
+class Assets:
+    """Serves ``/widget/loader.js`` and ``/widget/static/…``.
+
+    ``/widget/static/<digest>/app.js`` may be cached for ever: the digest covers every file, and modules import
+    each other by relative path, so they stay within one version.  Without the digest the browser must ask again.
+    """
+
+    def __init__(self) -> None:
+        self._files = load_assets(resources.files("warmline.web.widget") / "static")
+        total = hashlib.sha256()
+        for name in sorted(self._files):
+            total.update(name.encode() + b"\0" + self._files[name].etag)
+        self.digest = total.hexdigest()[:16]
+
+    @property
+    def prefix(self) -> str:
+        """The immutable address under which the files stand, without a slash at the end."""
+        return f"{STATIC}{self.digest}"
+
+    async def loader(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """The script that a page embeds; its address never changes, so it is kept for five minutes only."""
+        await self._send(scope, send, LOADER, _SHORT)
+
+    async def static(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """A file, by its immutable address or by its plain one."""
+        name: str = scope["path"].removeprefix(STATIC)
+        if name.startswith(f"{self.digest}/"):
+            await self._send(scope, send, name[len(self.digest) + 1 :], _IMMUTABLE)
+        else:
+            await self._send(scope, send, name, _ASK)
+
+    async def _send(self, scope: Scope, send: Send, name: str, cache: bytes) -> None:
+        asset = self._files.get(name)
+        if asset is None:
+            raise NotFound("There is no such file.")
+        headers = [(b"etag", asset.etag), (b"cache-control", cache), NOSNIFF, _CROSS_ORIGIN]
+        if header(scope, b"if-none-match") == asset.etag:
+            await send({"type": "http.response.start", "status": 304, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await send_bytes(send, 200, asset.body, [(b"content-type", asset.media_type), *headers])
