@@ -158,9 +158,9 @@ async def test_a_bad_pattern_is_refused(bus: Bus, pattern: str) -> None:
 async def test_it_tells_whether_it_is_connected_and_stops_quietly(bus: Bus) -> None:
     heard = Heard()
     await bus.subscribe("a", heard)
-    assert bus.connected
+    await connected(bus, wanted=True)
     await bus.stop()
-    assert not bus.connected
+    await connected(bus, wanted=False)
     await bus.publish("a", b"late")
     assert heard.items == []
 

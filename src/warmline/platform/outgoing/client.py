@@ -41,6 +41,8 @@ _DIRECT_BODY_BYTES = 1 << 20
 _CACHED_TARGETS = 4_096
 _DIED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError)
 _OWN_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "expect", "te"})
+_AUTHORITY_END = re.compile(r"[/?#]")
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
@@ -244,10 +246,14 @@ class Outgoing:
         if url.scheme not in ("http", "https") or not host or not port:
             detail = "Only http:// and https:// URLs with a host can be called."
             raise TargetRefused(detail)
-        if url.raw_user is not None or url.raw_password is not None or "@" in url.raw_authority:
+        # yarl forgets an empty user name, so the text itself is looked at.
+        if "@" in _AUTHORITY_END.split(text.partition("://")[2], maxsplit=1)[0]:
             detail = "The URL carries a user name or password; give credentials in their own fields."
             raise TargetRefused(detail)
         address = parse_address(host)
+        if address is None and not _HOST_NAME.fullmatch(url.raw_host or ""):
+            detail = "The host of the URL is neither a name nor an address."
+            raise TargetRefused(detail)
         listed = self._allow.covers(address, port) if address else self._allow.names(host, port)
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         if url.scheme == "http" and not (self._allow_http or listed):
@@ -283,7 +289,7 @@ def _translated(error: aiohttp.ClientError, attempt: _Attempt) -> WarmlineError:
     if isinstance(error, aiohttp.InvalidURL):
         detail = f"{place} is not an address that can be called; {SETTING} cannot allow it in this spelling."
         return TargetRefused(detail)
-    if isinstance(error.__cause__, LineTooLong):
+    if _headers_too_long(error):
         detail = f"The reply of {place} has headers that are too large."
         return ReplyTooLarge(detail)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
@@ -297,3 +303,10 @@ def _translated(error: aiohttp.ClientError, attempt: _Attempt) -> WarmlineError:
         return Unreachable(detail, maybe_sent=False)
     detail = f"{place} gave no usable reply ({type(error).__name__})."
     return Unreachable(detail, maybe_sent=True)
+
+
+def _headers_too_long(error: BaseException | None) -> bool:
+    # aiohttp wraps what its parser raised once or twice.
+    while error is not None and not isinstance(error, LineTooLong):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -73,15 +73,17 @@ class _Inflater:
     def feed(self, chunk: bytes, limit: int) -> bytes:
         """At most ``limit`` (> 0) decompressed bytes of what was fed; reaching the limit means: too large."""
         self._fed = True
-        if self._stream is not None and self._stream.eof:
-            detail = f"The compressed reply of {self._place} goes on after its end."
-            raise Unreachable(detail, maybe_sent=True)
         if self._stream is None:
             # "deflate" is sent both with and without the zlib header, which begins with a low nibble of 8.
             raw = self._deflate and chunk[0] & 0x0F != 8
             self._stream = zlib.decompressobj(-15 if raw else 15 if self._deflate else 31)
         try:
-            return self._stream.decompress(chunk, limit)
+            plain = self._stream.decompress(chunk, limit)
         except zlib.error as error:
             detail = f"The compressed reply of {self._place} is damaged."
             raise Unreachable(detail, maybe_sent=True) from error
+        # An object that has ended keeps whatever else it is fed.
+        if self._stream.unused_data:
+            detail = f"The compressed reply of {self._place} goes on after its end."
+            raise Unreachable(detail, maybe_sent=True)
+        return plain
