@@ -20,8 +20,6 @@ FLAGS = (
     "--generate-hashes",
     "--universal",
     "--no-header",
-    "--no-emit-index-url",
-    "--no-emit-find-links",
     "--no-annotate",
 )
 

@@ -1,0 +1,165 @@
+"""The ``warmline`` command.  Each command loads what it needs only when it runs, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from warmline import __version__
+from warmline.kernel.errors import SettingsError, WarmlineError
+from warmline.platform.settings import Settings, find_file, load_settings
+
+BAD_SETTINGS = 2
+FAILED = 1
+
+_EPILOGUE = (
+    "Settings come from environment variables WARMLINE_… and from warmline.toml in the current folder (or the file named "
+    "by WARMLINE_CONFIG); warmline.default.toml explains each. Try `warmline demo` first."
+)
+
+app = App(
+    name="warmline",
+    help="Warmline hands a conversation from a bot to a person, and loses nothing on the way.",
+    help_epilogue=_EPILOGUE,
+    help_format="plaintext",
+    version=__version__,
+    result_action="return_value",
+)
+keys = App(name="keys", help="The keys that encrypt the secrets of connections.", help_format="plaintext")
+app.command(keys)
+
+
+@app.command
+def serve() -> None:
+    """Start the server and keep it running until Ctrl-C or SIGTERM.
+
+    Brings the store to the newest schema first. With PostgreSQL and NATS set, any number of servers can share the
+    work (WARMLINE_ROLE says what this one does).
+    """
+    settings = _settings()
+    _set_up_logging(settings)
+    from warmline.app import run_server
+
+    run_server(settings)
+
+
+@app.command
+def demo() -> None:
+    """Start a complete example: a shop with the chat widget, the console, and a sample CRM with an agent.
+
+    Everything is kept in the data folder (WARMLINE_DATA, else ./data). The addresses and the sign-in are printed.
+    Ctrl-C stops it.
+    """
+    settings = _settings()
+    _set_up_logging(settings)
+    from warmline.app import run_demo
+
+    run_demo(settings)
+
+
+@app.command
+def migrate() -> None:
+    """Bring the store to the schema of this version, and say what was done.
+
+    `warmline serve` does the same when it starts; run this by itself to upgrade before the servers are replaced.
+    """
+    settings = _settings()
+    from warmline.platform import migrations
+    from warmline.platform.database import Database
+
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database.open(settings.store_url)
+    try:
+        applied = migrations.upgrade(database)
+    finally:
+        database.close()
+    for version in applied:
+        print(f"✓ {version}")
+    if not applied:
+        print(f"✓ The store is already at {migrations.head()}.")
+
+
+@app.command
+def doctor() -> int:
+    """Show the settings in effect and check everything the server depends on.
+
+    Checks the data folder, the key file, the store, the bus, the clock and the public address. Changes nothing.
+    Exit code 0 when nothing is wrong, 1 otherwise.
+    """
+    settings = _settings()
+    from warmline.platform.diagnosis import diagnose, settings_lines
+
+    for line in settings_lines(settings, find_file(os.environ)):
+        print(line)
+    print()
+    failed = False
+    for finding in asyncio.run(diagnose(settings)):
+        print(finding)
+        failed = failed or finding.failed
+    return FAILED if failed else 0
+
+
+@keys.command
+def rotate() -> None:
+    """Make a new key; from now on secrets are encrypted with it.
+
+    Older keys stay in the key file, because secrets that were saved before still need them. Back up the key file
+    afterwards: without it every stored secret of a connection is lost.
+    """
+    settings = _settings()
+    from warmline.platform.crypto import Keyring
+
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keyring = Keyring.open(settings.data)
+    made = keyring.rotate()
+    print(
+        f"✓ New secrets are encrypted with key {made}. The key file {keyring.path} holds {len(keyring.key_ids)} keys."
+    )
+    print("  Back it up, apart from the store.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (0 good, 1 failed, 2 wrong settings or command line)."""
+    try:
+        result = app(arguments, exit_on_error=False, print_error=True)
+    except CycloptsError:
+        return BAD_SETTINGS  # already explained
+    except SettingsError as error:
+        _say(error.detail)
+        return BAD_SETTINGS
+    except WarmlineError as error:
+        _say(error.detail)
+        return FAILED
+    except KeyboardInterrupt:
+        return 130  # what a shell expects of a program ended by Ctrl-C
+    except Exception as error:  # noqa: BLE001 - the operator gets a sentence; the trace is one variable away
+        if os.environ.get("WARMLINE_LOG_LEVEL", "").lower() == "debug":
+            traceback.print_exc()
+        _say(_sentence(error))
+        return FAILED
+    return result if isinstance(result, int) else 0
+
+
+def _settings() -> Settings:
+    return load_settings(os.environ, find_file(os.environ))
+
+
+def _set_up_logging(settings: Settings) -> None:
+    from warmline.platform.log import set_up_logging
+
+    set_up_logging(level=settings.log_level, format=settings.log_format)
+
+
+def _sentence(error: Exception) -> str:
+    from warmline.platform.diagnosis import explain
+
+    return f"{explain(error)} (WARMLINE_LOG_LEVEL=debug shows where.)"
+
+
+def _say(sentence: str) -> None:
+    print(f"warmline: {sentence}", file=sys.stderr)
