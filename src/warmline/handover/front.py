@@ -18,7 +18,7 @@ from warmline.handover.port import BotLine, Desk, DeskError, FrontEnd, LineButto
 from warmline.journal.journal import Journal
 from warmline.kernel.clock import Clock
 from warmline.kernel.envelope import Recorded
-from warmline.kernel.errors import NotFound
+from warmline.kernel.errors import Conflict, NotFound
 from warmline.platform.breaker import Breaker
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ class _Around(Protocol):
     journal: Journal
     clock: Clock
 
-    async def desk(self, connection_id: str) -> Desk: ...
+    def desk(self, connection_id: str) -> Desk: ...
 
     def breaker(self, connection_id: str) -> Breaker: ...
 
@@ -107,7 +107,7 @@ class FrontWorker:
         seq, line = self._pending[0]
         breaker = self._around.breaker(self.row.connection_id)
         try:
-            desk = await self._around.desk(self.row.connection_id)
+            desk = self._around.desk(self.row.connection_id)
             if isinstance(desk, FrontEnd):
                 await desk.say(line)
             breaker.success()
@@ -121,7 +121,7 @@ class FrontWorker:
                 return
             log.warning("front.message_dropped", conversation=self.row.conversation_id, code=error.code)
             await self._save(error=error.detail)
-        except NotFound:
+        except (NotFound, Conflict):
             log.warning("front.connection_gone", conversation=self.row.conversation_id)
         self._pause.reset()
         self._pending.popleft()

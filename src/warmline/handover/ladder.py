@@ -35,7 +35,7 @@ class Ladders:
     async def for_conversation(self, widget_id: str | None, bot_id: str) -> tuple[Rung, ...]:
         """The ladder of a widget, else one rung per connection that serves the bot.  Rungs that are off are left out."""
         if widget_id is None:
-            found = await self._connections.for_bot(bot_id)
+            found = [c for c in self._connections.list(bot_id=bot_id) if c.enabled]
             return tuple(self._rung(LadderStep(connection_id=c.id), c) for c in found)
         try:
             widget = await self._widgets.read(widget_id)
@@ -44,15 +44,16 @@ class Ladders:
         rungs = []
         for step in widget.ladder:
             try:
-                connection = await self._connections.get(step.connection_id)
+                connection = self._connections.get(step.connection_id)
             except NotFound:
                 continue
-            rungs.append(self._rung(step, connection))
+            if connection.enabled:
+                rungs.append(self._rung(step, connection))
         return tuple(rungs)
 
     async def for_connection(self, connection_id: str) -> tuple[Rung, ...]:
         """The one-rung ladder of a CRM that brings its own front end."""
-        connection = await self._connections.get(connection_id)
+        connection = self._connections.get(connection_id)
         return (self._rung(LadderStep(connection_id=connection_id), connection),)
 
     def _rung(self, step: LadderStep, connection: Connection) -> Rung:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 import structlog
@@ -122,7 +122,7 @@ class Relay:
         bus: Bus,
         leases: LeaseKeeper,
         *,
-        desk: Callable[[str], Awaitable[Desk]],
+        desk: Callable[[str], Desk],
         links: Links,
     ) -> None:
         self.journal = journal
@@ -159,9 +159,9 @@ class Relay:
 
     # -- what workers are lent -----------------------------------------------------------------------------------
 
-    async def desk(self, connection_id: str) -> Desk:
+    def desk(self, connection_id: str) -> Desk:
         """The desk behind a connection.  Raises NotFound."""
-        return await self._desk(connection_id)
+        return self._desk(connection_id)
 
     def breaker(self, connection_id: str) -> Breaker:
         """The connection's breaker."""

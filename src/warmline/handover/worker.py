@@ -50,7 +50,7 @@ class Surroundings(Protocol):
     journal: Journal
     clock: Clock
 
-    async def desk(self, connection_id: str) -> Desk:
+    def desk(self, connection_id: str) -> Desk:
         """The desk behind a connection.  Raises NotFound."""
 
     def breaker(self, connection_id: str) -> Breaker:
@@ -167,8 +167,8 @@ class ThreadWorker:
     async def _open(self) -> None:
         breaker = self._around.breaker(self.row.connection_id)
         try:
-            desk = await self._around.desk(self.row.connection_id)
-        except NotFound:
+            desk = self._around.desk(self.row.connection_id)
+        except (NotFound, Conflict):
             await self._fail_rung("refused", "the connection is gone or switched off")
             return
         if not breaker.allows():
@@ -246,9 +246,9 @@ class ThreadWorker:
         item = self._pending[0]
         breaker = self._around.breaker(self.row.connection_id)
         try:
-            desk = await self._around.desk(self.row.connection_id)
+            desk = self._around.desk(self.row.connection_id)
             await desk.send(self._thread(), item)
-        except NotFound as error:
+        except (NotFound, Conflict) as error:
             await self._park(item, error.detail)
         except DeskError as error:
             if error.retryable:
@@ -309,9 +309,9 @@ class ThreadWorker:
                 before = len(self._pending)
                 item = self._pending[0]
                 try:
-                    desk = await self._around.desk(self.row.connection_id)
+                    desk = self._around.desk(self.row.connection_id)
                     await desk.send(self._thread(), item)
-                except (DeskError, NotFound) as error:
+                except (DeskError, NotFound, Conflict) as error:
                     if isinstance(error, DeskError) and error.retryable:
                         break
                     await self._park(item, error.detail)
@@ -330,9 +330,9 @@ class ThreadWorker:
             if self._around.fence() is None:
                 return
             try:
-                desk = await self._around.desk(self.row.connection_id)
+                desk = self._around.desk(self.row.connection_id)
                 await desk.close(self._thread(), EndReason(reason))
-            except NotFound:
+            except (NotFound, Conflict):
                 return
             except DeskError as error:
                 if not error.retryable:

@@ -6,7 +6,7 @@ Order of checks: 401 key → 400 form → 404 conversation → 409 state.  200 i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from warmline.accounts.api_keys import ApiKeys
@@ -51,7 +51,7 @@ class WireSurface:
         inbound: Inbound,
         converse: Converse,
         *,
-        serves: Callable[[str, str], Awaitable[bool]],
+        serves: Callable[[str, str], bool],
         parse_agent: Callable[[bytes], DeskEvent],
         parse_converse: Callable[[bytes], ConverseEvent],
         bodies: tuple[Any, Any],
@@ -129,7 +129,7 @@ class WireSurface:
                 bot_id = value.decode("latin-1")
         key = self._keys.authenticate(token, "wire")
         connection_id = key.connection_id or ""
-        if not bot_id or not await self._serves(connection_id, bot_id):
+        if not bot_id or not self._serves(connection_id, bot_id):
             raise Unauthorized("The header botid is missing, or names no bot of this connection.", code="bot_refused")
         return connection_id, bot_id
 
