@@ -264,6 +264,43 @@ async def test_a_server_that_is_down_does_not_stop_the_start(own_nats: OwnServer
     await bus.stop()
 
 
+async def test_a_failing_reconnect_callback_does_not_stop_the_others(own_nats: OwnServer) -> None:
+    def broken() -> None:
+        raise RuntimeError("boom")
+
+    bus = NatsBus(own_nats.start(), reconnect_wait_s=0.05)
+    back = asyncio.Event()
+    bus.on_reconnect(broken)
+    bus.on_reconnect(back.set)
+    await bus.start()
+    own_nats.stop()
+    await connected(bus, wanted=False)
+    with structlog.testing.capture_logs() as logs:
+        own_nats.start()
+        async with asyncio.timeout(20):
+            await back.wait()
+    assert "bus reconnect callback failed" in [entry["event"] for entry in logs]
+    await bus.stop()
+
+
+async def test_messages_that_a_blocked_loop_missed_are_counted(
+    nats_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warmline.platform.bus.nats._PENDING_MESSAGES", 5)
+    bus = NatsBus(nats_server, prefix="slow")
+    heard = Heard()
+    await bus.start()
+    with structlog.testing.capture_logs() as logs:
+        await bus.subscribe("a", heard)
+        for _ in range(500):
+            await bus.publish("a", b"")
+        await fence(bus)
+    assert bus.missed > 0
+    assert len(heard.items) + bus.missed == 500
+    assert [entry["event"] for entry in logs] == ["bus handler too slow, messages dropped"]
+    await bus.stop()
+
+
 async def test_what_waits_for_an_absent_server_is_bounded(own_nats: OwnServer) -> None:
     bus = NatsBus(own_nats.start(), reconnect_wait_s=0.05)
     await bus.start()

@@ -118,6 +118,22 @@ def test_processes_that_start_together_share_one_key(tmp_path: Path) -> None:
     assert len(rings) == 8
 
 
+def test_a_rotation_that_fails_halfway_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = Keyring.open(tmp_path)
+    blob, before = ring.encrypt(b"x", CONTEXT), (tmp_path / "keys.json").read_bytes()
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        ring.rotate()
+    monkeypatch.undo()
+    assert (tmp_path / "keys.json").read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["keys.json"]
+    assert Keyring.open(tmp_path).decrypt(blob, CONTEXT) == b"x"
+
+
 def test_retiring_removes_old_keys_and_a_missing_key_says_what_is_lost(tmp_path: Path) -> None:
     ring = Keyring.open(tmp_path)
     old_id, old = ring.current_id, ring.encrypt(b"x", CONTEXT)

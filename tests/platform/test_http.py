@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
+import socket
 import ssl
 import zlib
 from collections.abc import AsyncIterator
@@ -341,6 +343,22 @@ async def test_a_connection_that_the_server_closed_while_idle_is_not_used(outgoi
             await closed.wait()
             await wire.exchanges[-1].pause()  # the end of the connection is on its way to us
     assert wire.connections == 5
+
+
+async def test_a_host_that_does_not_take_the_connection_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("warmline.platform.outgoing.client.CONNECT_S", 0.1)
+    with socket.socket() as full, contextlib.ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # nobody accepts: the queue is full, and the next one gets no answer at all
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        client = Outgoing(allow=LOOPBACK)
+        with pytest.raises(TimedOut, match=r"No connection .* within 0\.1 seconds") as caught:
+            await client.post(f"http://127.0.0.1:{full.getsockname()[1]}/", {}, b"", timeout_s=20)
+        await client.stop()
+    assert not caught.value.maybe_sent
 
 
 async def test_a_closed_port_is_unreachable_and_surely_unsent(outgoing: Outgoing) -> None:

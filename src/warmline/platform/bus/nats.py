@@ -50,7 +50,8 @@ class _Interest:
 class NatsBus:
     """Carries messages through the server at ``url``, below ``prefix``; comes back by itself, for ever.
 
-    ``dropped`` counts messages that could not be handed to the server.
+    ``dropped`` counts messages that could not be handed to the server, ``missed`` those that came faster than their
+    handlers took them (the loop was blocked).
     """
 
     def __init__(self, url: str, *, prefix: str = "warmline", reconnect_wait_s: float = 0.5) -> None:
@@ -66,6 +67,7 @@ class NatsBus:
         self._first_try = asyncio.Event()
         self._warned = False
         self.dropped = 0
+        self.missed = 0
 
     @property
     def connected(self) -> bool:
@@ -180,6 +182,11 @@ class NatsBus:
 
     async def _failed(self, error: Exception) -> None:
         self._first_try.set()
+        if isinstance(error, nats.errors.SlowConsumerError):
+            if not self.missed:
+                _log.warning("bus handler too slow, messages dropped", subject=error.subject)
+            self.missed += 1
+            return
         # A server that is away for an hour would fill the log: one line per gap is enough.
         if not self._warned:
             self._warned = True
