@@ -110,6 +110,8 @@ class DeskSays(Command, frozen=True, kw_only=True):
     bot_id: str | None = None
     """When given, the conversation must be this bot's; another's is not found."""
     epoch: int | None = None
+    only_waiting: bool = False
+    """``joined`` then takes from the queue: refused once another agent has joined, never a transfer."""
     position: int | None = None
     wait_minutes: int | None = None
     agent: Agent = Agent()

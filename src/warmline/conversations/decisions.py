@@ -220,7 +220,8 @@ def _close(state: ConversationState, command: c.Close, _context: Context) -> Dec
 
 
 def _park(state: ConversationState, command: c.Park, _context: Context) -> Decision:
-    if command.message_id in state.parked:
+    # A closed conversation takes no further facts; the relay's own list still holds the item.
+    if state.status != "open" or command.message_id in state.parked:
         return []
     return [
         e.DeliveryParked(
@@ -230,7 +231,9 @@ def _park(state: ConversationState, command: c.Park, _context: Context) -> Decis
 
 
 def _resent(state: ConversationState, command: c.Resent, _context: Context) -> Decision:
-    return [e.DeliveryResent(message_id=command.message_id)] if command.message_id in state.parked else []
+    if state.status != "open" or command.message_id not in state.parked:
+        return []
+    return [e.DeliveryResent(message_id=command.message_id)]
 
 
 def _stall(state: ConversationState, command: c.Stall, _context: Context) -> Decision:
