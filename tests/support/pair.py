@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:  # loaded when a test asks for a pair: tests of pure rules start faster without
-    from warmline.platform.database import Database
-
     from warmline.platform.bus import Bus
+    from warmline.platform.database import Database
     from warmline.platform.settings import Settings
 
 PairName = Literal["sqlite+memory", "postgresql+nats"]
@@ -36,11 +35,11 @@ class StorePair:
         """The word Database.dialect will say."""
         return "sqlite" if self.name == "sqlite+memory" else "postgresql"
 
-    def open_database(self) -> Database:
-        """A new Database on this store; close it."""
+    def open_database(self, *, exclusive: bool = True) -> Database:
+        """A new Database on this store; close it.  An SQLite store opens exclusively once at a time."""
         from warmline.platform.database import Database
 
-        return Database.open(self.database_url)
+        return Database.open(self.database_url, exclusive=exclusive)
 
     def make_bus(self) -> Bus:
         """A new bus, not started; stop it.  Two MemoryBus objects are two separate buses, as in two programs."""
@@ -70,7 +69,6 @@ class StorePair:
 def migrate(url: str) -> None:
     """Bring the store at ``url`` to the newest schema."""
     from warmline.platform.database import Database
-
     from warmline.platform.migrations import upgrade
 
     database = Database.open(url)

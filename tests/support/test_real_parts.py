@@ -16,6 +16,7 @@ from tests.support import chromium, postgres
 from tests.support.nats import OwnServer
 from tests.support.pair import StorePair
 from tests.support.run_folder import VARIABLE, RunFolder
+from warmline.platform import migrations
 
 
 def test_databases_of_tests_are_separate(postgres_server: str) -> None:
@@ -55,8 +56,10 @@ async def test_own_nats_comes_back_on_its_port(own_nats: OwnServer) -> None:
 
 
 def test_a_pair_is_migrated_and_its_settings_lead_to_it(pair: StorePair) -> None:
-    with pair.open_database() as database:
-        assert database.dialect == pair.dialect
+    database = pair.open_database()
+    assert database.dialect == pair.dialect
+    assert migrations.current(database) == migrations.head()
+    database.close()
     settings = pair.settings(port=9_999)
     assert settings.store_url == pair.database_url
     assert (settings.nats_url, settings.port, settings.data) == (pair.nats_url, 9_999, pair.data)

@@ -108,7 +108,7 @@ def _store(settings: Settings) -> list[Finding]:
     if not settings.database_url and not (settings.data / "warmline.db").exists():
         return [Finding("✓", "store", "The SQLite file does not exist yet; the first start makes it.")]
     try:
-        database = Database.open(settings.store_url)
+        database = Database.open(settings.store_url, exclusive=False)  # a running server keeps its folder
         try:
             return [_schema(database), _clock(database)]
         finally:
@@ -130,7 +130,7 @@ def _schema(database: Database) -> Finding:
 def _clock(database: Database) -> Finding:
     if database.dialect == "sqlite":
         return Finding("✓", "clock", "The store uses the clock of this machine.")
-    with database.engine.connect() as connection:
+    with database.readers.connect() as connection:
         before = time.time()
         there = connection.execute(sqlalchemy.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one()
         drift = round((float(there) - (before + time.time()) / 2) * 1000)

@@ -1,0 +1,144 @@
+"""The command line as a stranger meets it: a real process, its output and its exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.pair import StorePair
+
+from warmline.platform import migrations
+
+
+def warmline(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in ``folder`` with nothing set but ``variables``."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WARMLINE_")}
+    return subprocess.run(
+        [sys.executable, "-m", "warmline", *arguments],
+        cwd=folder,
+        env={**environment, "COLUMNS": "200", **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    done = warmline("--help", folder=tmp_path)
+    assert done.returncode == 0
+    for command in ("serve", "demo", "migrate", "doctor", "keys"):
+        assert command in done.stdout
+    assert "warmline.default.toml" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["serve"], ["demo"], ["migrate"], ["doctor"], ["keys", "rotate"]])
+def test_each_command_explains_itself_and_does_nothing_else(tmp_path: Path, command: list[str]) -> None:
+    done = warmline(*command, "--help", folder=tmp_path)
+    assert done.returncode == 0
+    assert len(done.stdout.split()) > 20
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"WARMLINE_PROT": "1"}, "warmline: There is no setting WARMLINE_PROT. Did you mean WARMLINE_PORT?\n"),
+        ({"WARMLINE_CONFIG": "no.toml"}, "warmline: WARMLINE_CONFIG names the file no.toml, which does not exist.\n"),
+    ],
+)
+def test_wrong_settings_stop_every_start_with_a_sentence(
+    tmp_path: Path, variables: dict[str, str], sentence: str
+) -> None:
+    for command in ("serve", "demo", "migrate", "doctor"):
+        done = warmline(command, folder=tmp_path, **variables)
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_command_is_explained(tmp_path: Path) -> None:
+    done = warmline("sevre", folder=tmp_path)
+    assert done.returncode == 2
+    assert "sevre" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_migrate_and_doctor_on_a_new_store(bare_pair: StorePair, tmp_path: Path) -> None:
+    variables = bare_pair.environment()
+    before = warmline("doctor", folder=tmp_path, **variables)
+    assert "Traceback" not in before.stderr
+    if bare_pair.dialect == "postgresql":
+        assert before.returncode == 1
+        assert f"schema missing, expected {migrations.head()}. Run: warmline migrate" in before.stdout
+
+    first = warmline("migrate", folder=tmp_path, **variables)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert f"✓ {migrations.head()}" in first.stdout.splitlines()
+    second = warmline("migrate", folder=tmp_path, **variables)
+    assert second.stdout == f"✓ The store is already at {migrations.head()}.\n"
+
+    after = warmline("doctor", folder=tmp_path, **variables)
+    assert after.returncode == 0, after.stdout + after.stderr
+    assert f"answers, schema {migrations.head()}." in after.stdout
+    assert "✗" not in after.stdout
+
+
+def test_doctor_changes_nothing(tmp_path: Path) -> None:
+    done = warmline("doctor", folder=tmp_path, WARMLINE_DATA=str(tmp_path / "new"))
+    assert done.returncode == 0
+    assert "the first start makes it" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_works_beside_a_running_server(sqlite_pair: StorePair, tmp_path: Path) -> None:
+    running = sqlite_pair.open_database()
+    try:
+        done = warmline("doctor", folder=tmp_path, **sqlite_pair.environment())
+        refused = warmline("migrate", folder=tmp_path, **sqlite_pair.environment())
+    finally:
+        running.close()
+    assert done.returncode == 0, done.stdout
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("warmline: Another Warmline process is using the data in")
+
+
+def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "keys.json").touch(mode=0o644)
+    (data / "keys.json").chmod(0o644)
+    done = warmline(
+        "doctor",
+        folder=tmp_path,
+        WARMLINE_DATA=str(data),
+        WARMLINE_DATABASE_URL="postgresql://warm:s3cret@127.0.0.1:1/none",
+        WARMLINE_NATS_URL="nats://127.0.0.1:1",
+        WARMLINE_PUBLIC_URL="http://127.0.0.1:1",
+    )
+    assert done.returncode == 1
+    marks = {line[2:17].strip(): line[0] for line in done.stdout.splitlines() if line[:1] in set("✓✗!")}
+    assert marks == {"data folder": "✓", "key file": "✗", "store": "✗", "bus": "✗", "public address": "!"}
+    assert "chmod 600" in done.stdout
+    assert "s3cret" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_store_that_cannot_be_reached_is_a_sentence(tmp_path: Path) -> None:
+    done = warmline("migrate", folder=tmp_path, WARMLINE_DATABASE_URL="postgresql://warm:s3cret@127.0.0.1:1/none")
+    assert done.returncode == 1
+    assert done.stderr.startswith("warmline: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "s3cret" not in done.stderr
+
+
+def test_keys_are_rotated_and_named(tmp_path: Path) -> None:
+    first = warmline("keys", "rotate", folder=tmp_path)
+    second = warmline("keys", "rotate", folder=tmp_path)
+    file = tmp_path / "data" / "keys.json"
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert f"{file} holds 3 keys" in second.stdout
+    assert file.stat().st_mode & 0o777 == 0o600
