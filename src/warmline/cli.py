@@ -57,7 +57,7 @@ def demo() -> None:
     """
     settings = _settings()
     _set_up_logging(settings)
-    from warmline.app import run_demo
+    from warmline.demo import run_demo
 
     run_demo(settings)
 

@@ -195,15 +195,16 @@ class ThreadWorker:
         breaker.success()
         self._pause.reset()
         self._ref = thread.ref
-        self._phase = "open"
-        await self._save(ref=thread.ref, phase="open")
+        # The event before the row: a crash in between offers again under the same id, the other way round never.
         with contextlib.suppress(Conflict):
             await self._command(c.AcceptOffer(epoch=self._epoch, thread_ref=thread.ref))
             if request.external_id:
                 # The CRM's yes is the joining: it shows its agents' words itself from here on.
                 await self._command(c.DeskSays(connection_id=self.row.connection_id, verb="joined", epoch=self._epoch))
+        self._phase = "open"
+        await self._save(ref=thread.ref, phase="open")
 
-    async def _open_failed(self, error: DeskError, breaker: CircuitBreaker) -> None:
+    async def _open_failed(self, error: DeskError, breaker: Breaker) -> None:
         log.info(
             "handover.open_failed", conversation=self.row.conversation_id, code=error.code, tries=self._pause.tries
         )

@@ -1,0 +1,206 @@
+"""The composition root: the only file that knows every ring.
+
+``Node`` is one process of an installation: it opens the store and the bus, builds the services, runs the background
+work its role asks for, and serves the web surfaces.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+
+from warmline import __version__
+from warmline.accounts.api_keys import ApiKeys
+from warmline.accounts.service import Accounts
+from warmline.bots.runner import BotRunner
+from warmline.bots.service import Bots
+from warmline.conversations.index import ConversationIndex
+from warmline.conversations.kind import CONVERSATION, conversation_kind
+from warmline.conversations.service import Conversations
+from warmline.conversations.views import visitor_item, visitor_state
+from warmline.conversations.widgets import Widgets
+from warmline.desks.customcrm.converse import parse_converse_event
+from warmline.desks.customcrm.inbound import parse_agent_event
+from warmline.desks.registry import desk_kinds
+from warmline.deskwork.consumer import DeskQueue
+from warmline.deskwork.service import DeskWork
+from warmline.handover.connections import Connections
+from warmline.handover.converse import Converse
+from warmline.handover.inbound import Inbound
+from warmline.handover.ladder import Deadlines, Ladders
+from warmline.handover.relay import Planner, Relay
+from warmline.journal.consumers import ConsumerRunner
+from warmline.journal.deadlines import DeadlineRunner
+from warmline.journal.journal import Journal, tune_gc
+from warmline.journal.leases import LeaseKeeper
+from warmline.kernel.clock import MINUTE, SECOND, Clock, SystemClock
+from warmline.kernel.ids import uuid7
+from warmline.platform import migrations
+from warmline.platform.bus import Bus, MemoryBus, NatsBus
+from warmline.platform.crypto import Keyring
+from warmline.platform.database import Database
+from warmline.platform.http import Outgoing
+from warmline.platform.settings import Settings
+from warmline.visitors.service import Visitors
+from warmline.web.api.wire import WireSurface
+from warmline.web.hub import Hub
+from warmline.web.server import Server, WebOptions, build_application, make_server
+from warmline.web.stream import VisitorStream
+from warmline.web.stream_limits import WidgetLimits
+from warmline.web.stream_ports import Views
+from warmline.web.widget.routes import WidgetSurface
+
+log = structlog.get_logger(__name__)
+
+
+class Node:
+    """One process: its parts, started in order and stopped in the reverse one."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.id = uuid7()
+        self.clock = clock or SystemClock()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Node:
+        try:
+            await self._open_platform()
+            await self._open_services()
+            if self.settings.role != "web":
+                await self._start_background()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._stack.aclose()
+
+    async def _open_platform(self) -> None:
+        s = self.settings
+        s.data.mkdir(parents=True, exist_ok=True)
+        self.keyring = Keyring.open(s.data, self.clock)
+        self.database = Database.open(s.store_url)
+        self._stack.callback(self.database.close)
+        await asyncio.to_thread(migrations.upgrade, self.database)
+        self.bus: Bus = NatsBus(s.nats_url, prefix=s.nats_prefix) if s.nats_url else MemoryBus()
+        await self._started(self.bus)
+        self.outgoing = Outgoing(allow=s.allow_private_targets, allow_http=s.allow_http_targets)
+        await self._started(self.outgoing)
+        self.journal = Journal(self.database, self.clock, self.bus, [conversation_kind], node_id=self.id)
+        await self._started(self.journal)
+
+    async def _open_services(self) -> None:
+        s, journal, clock, bus = self.settings, self.journal, self.clock, self.bus
+        idle, patience = s.conversation_idle_minutes * MINUTE, s.bot_answers_within_s * SECOND
+        self.accounts = Accounts(journal, clock, session_hours=s.session_hours)
+        self._stack.callback(self.accounts.close)
+        self.api_keys = ApiKeys(journal, clock, bus)
+        await self._started(self.api_keys)
+        self.visitors = Visitors(journal, clock)
+        self.widgets = Widgets(journal, clock, bus)
+        await self.widgets.start()
+        kinds = desk_kinds(outgoing=self.outgoing, clock=clock, agents_online=lambda _connection: None)
+        self.connections = Connections(journal, self.keyring, bus, clock, kinds)
+        await self._started(self.connections)
+        deadlines = Deadlines(
+            answer_within_s=s.answer_within_s,
+            connect_within_s=s.connect_within_s,
+            idle_after_s=s.idle_after_s,
+            lost_after_s=s.lost_after_s,
+        )
+        self.ladders = Ladders(self.widgets, self.connections, deadlines)
+        self.conversations = Conversations(
+            journal, clock, bus, self.ladders.for_conversation, idle_after=idle, bot_answers_within=patience
+        )
+        self.converse = Converse(journal, clock, self.ladders, idle_after=idle, bot_answers_within=patience)
+        self.inbound = Inbound(journal)
+        self.bots = Bots(journal, clock)
+        self.deskwork = DeskWork(journal, clock, self.conversations)
+
+    async def _start_background(self) -> None:
+        journal, clock, bus = self.journal, self.clock, self.bus
+        leases = LeaseKeeper(journal, self.id)
+        self.relay = Relay(
+            journal, clock, bus, leases, desk=self.connections.desk, links=lambda _conversation: (None, None)
+        )
+        await self._started(self.relay)
+        consumers = [
+            ConversationIndex(),
+            Planner(clock, bus),
+            BotRunner(journal, self.bots, self.ladders.for_conversation),
+            DeskQueue(journal, clock),
+        ]
+        await self._started(ConsumerRunner(journal, consumers))
+        await self._started(DeadlineRunner(journal))
+
+    async def _started(self, part: Any) -> None:
+        await part.start()
+        self._stack.push_async_callback(part.stop)
+
+    # -- the web -------------------------------------------------------------------------------------------------
+
+    async def open_web(self, *, ready: Callable[[str], None] | None = None) -> Server:
+        """The server, ready for ``serve()``."""
+        s = self.settings
+
+        async def events(conversation: str, *, after: int, limit: int) -> Any:
+            return await self.journal.events(CONVERSATION, conversation, after=after, limit=limit)
+
+        hub = Hub(self.journal, self.bus, item=visitor_item, events=events)
+        await self._started(hub)
+        limits = WidgetLimits(self.clock)
+        views = Views(item=visitor_item, state=visitor_state, visitor_of=lambda state: state.visitor_id, events=events)
+        stream = VisitorStream(hub, self.conversations, self.visitors, views, limits)
+        widget = WidgetSurface(stream, self.widgets, limits, public_url=s.public_url)
+        wire = WireSurface(
+            self.api_keys,
+            self.inbound,
+            self.converse,
+            serves=self.connections.serves,
+            parse_agent=parse_agent_event,
+            parse_converse=parse_converse_event,
+            bodies=(dict[str, Any], dict[str, Any]),
+        )
+        application = build_application(
+            WebOptions(
+                public_url=s.public_url,
+                version=__version__,
+                max_body_bytes=s.max_body_bytes,
+                trusted_proxies=s.trusted_proxies,
+            ),
+            routes=[*widget.routes(), *wire.routes()],
+            sockets=widget.sockets(),
+        )
+        return make_server(application, host=s.host, port=s.port, drain=hub.drain, ready=ready)
+
+
+def run_server(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
+    """Run one process until SIGINT or SIGTERM.  Raises WarmlineError when it cannot start."""
+
+    async def main() -> None:
+        async with Node(settings) as node:
+            if settings.role == "worker":
+                await _until_told()
+                return
+            server = await node.open_web(ready=ready)
+            tune_gc()
+            await server.serve()
+
+    import uvloop  # noqa: PLC0415 - only a running server needs it
+
+    uvloop.run(main())
+
+
+async def _until_told() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
