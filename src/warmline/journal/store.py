@@ -1,0 +1,160 @@
+"""What the writer needs of a store, and the rows it hands over.  Implemented for SQLite and for PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import sqlalchemy as sa
+
+from warmline.journal.kinds import StoredEvent
+
+StreamName = tuple[str, str]
+"""Kind and public id."""
+KeyName = tuple[str, str]
+"""Scope and key."""
+
+
+class Wanted(NamedTuple):
+    """A stream this batch needs: what the cache knows of it (else -1), and whether it may be made."""
+
+    name: StreamName
+    id: int
+    seq: int
+    create: bool
+
+
+class Found(NamedTuple):
+    """A locked stream; ``state`` is None when the cached seq was right.  ``seq`` 0: made just now."""
+
+    id: int
+    seq: int
+    state: str | None
+    evolve_version: int
+
+
+class KnownKey(NamedTuple):
+    """An idempotency key that was used before."""
+
+    stream: int
+    seq: int
+    body_hash: str
+
+
+class StreamRow(NamedTuple):
+    """A stream after the batch; ``before`` is the seq it had (0: new)."""
+
+    id: int
+    name: StreamName
+    before: int
+    seq: int
+    state: str
+    evolve_version: int
+    epoch: int
+    conversation_id: str | None
+
+
+class EventRow(NamedTuple):
+    """One new event."""
+
+    position: int
+    stream: int
+    seq: int
+    type: str
+    version: int
+    at: int
+    actor: str
+    conversation_id: str | None
+    owner_epoch: int
+    body: str
+
+
+class KeyRow(NamedTuple):
+    """One new idempotency key."""
+
+    scope: str
+    key: str
+    stream: int
+    seq: int
+    body_hash: str
+    at: int
+
+
+class DueRow(NamedTuple):
+    """A deadline to set."""
+
+    stream: int
+    kind: str
+    due_at: int
+    epoch: int
+
+
+class ErasureRow(NamedTuple):
+    """Bodies of ``stream`` below ``seq`` become tombstones; ``state`` is the state from which a rebuild starts."""
+
+    stream: int
+    seq: int
+    subject: str
+    state: str
+    at: int
+
+
+class Changes:
+    """Everything one batch writes."""
+
+    __slots__ = ("at", "due", "erasures", "events", "keys", "settled", "streams", "unused")
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.streams: list[StreamRow] = []
+        self.events: list[EventRow] = []
+        self.keys: list[KeyRow] = []
+        self.due: list[DueRow] = []
+        self.settled: list[tuple[int, str]] = []
+        self.erasures: list[ErasureRow] = []
+        self.unused: list[int] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.streams or self.keys or self.due or self.settled or self.unused)
+
+
+class StaleCache(Exception):
+    """A guarded write met another seq than the batch decided on: nothing may be written, read again."""
+
+
+class BatchStore(Protocol):
+    """One writer's connection.  Not thread-safe; every method may raise the driver's errors."""
+
+    connection: sa.Connection
+
+    def begin(self) -> None:
+        """Open the transaction."""
+
+    def lock(
+        self, wanted: Sequence[Wanted], keys: Sequence[KeyName]
+    ) -> tuple[list[Found | None], dict[KeyName, KnownKey]]:
+        """Lock the wanted streams (answers in the same order; None: absent and not to be made) and look up keys."""
+
+    def next_position(self) -> int:
+        """The position of the next event, 0 where the store gives it while inserting."""
+
+    def history(self, stream: int, after: int) -> list[StoredEvent]:
+        """The events of a stream, for rebuilding its state."""
+
+    def erased_state(self, stream: int) -> tuple[int, str] | None:
+        """Seq and state at the last erasure of the stream."""
+
+    def stream(self, stream: int) -> tuple[StreamName, Found] | None:
+        """A stream by its key, unlocked, with its state."""
+
+    def write(self, changes: Changes, *, commit: bool) -> None:
+        """Write the batch, and commit when asked.  Raises StaleCache."""
+
+    def commit(self) -> None:
+        """Commit what is open."""
+
+    def rollback(self) -> None:
+        """Undo what is open; never raises."""
+
+    def close(self) -> None:
+        """Give the connection back; never raises."""

@@ -1,0 +1,229 @@
+"""The one thread of the process that writes: takes what is waiting, makes one transaction of it, answers everybody.
+
+There is no lingering: while one transaction is being committed the next one gathers by itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+import structlog
+
+from warmline.journal.batch import Batch, Cache
+from warmline.journal.kinds import Codec
+from warmline.journal.postgres_store import PostgresStore
+from warmline.journal.requests import FunctionRequest, Request, StreamRequest
+from warmline.journal.sqlite_store import SqliteStore
+from warmline.journal.store import BatchStore
+from warmline.kernel.clock import Clock, SystemClock
+from warmline.kernel.envelope import Recorded
+from warmline.kernel.errors import Unavailable
+from warmline.platform.database import Database
+
+log = structlog.get_logger(__name__)
+
+MOST = 500
+"""Requests in one transaction."""
+CACHED_STREAMS = 20_000
+_BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 5.0
+_LOST = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError, sa.exc.OperationalError)
+"""Disk full, connection gone, server gone: nothing of the batch can be saved by trying its parts."""
+
+Answer = Callable[[Sequence[Request], Sequence[Recorded]], None]
+"""Called on the writer's thread after the commit (or the failure) with the answered requests and the new events."""
+
+
+class Writer:
+    """Owns the writing connection, the cache of states and the queue of requests."""
+
+    def __init__(self, database: Database, clock: Clock, codecs: Mapping[str, Codec[Any]], answer: Answer) -> None:
+        self.cache = Cache(CACHED_STREAMS)
+        self.batches = 0
+        self.failures = 0
+        self._database = database
+        self._clock = clock
+        self._codecs = codecs
+        self._answer = answer
+        self._queue: SimpleQueue[Request | None] = SimpleQueue()
+        self._store: BatchStore | None = None
+        self._retry_at = 0.0
+        self._backoff = _BACKOFF_FIRST
+        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+        self.put = self._queue.put
+        self.waiting = self._queue.qsize
+
+    def start(self) -> None:
+        """Connect and begin.  Raises Unavailable when the store cannot be reached."""
+        self._connect()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer everything that was handed over, then end.  Blocks until then."""
+        self._queue.put(None)
+        self._thread.join()
+
+    # -- the thread ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        take, more = self._queue.get, self._queue.get_nowait
+        ending = False
+        while not ending:
+            batch: list[Request] = []
+            item = take()
+            try:
+                while item is not None:
+                    batch.append(item)
+                    if len(batch) >= MOST:
+                        break
+                    item = more()
+                else:
+                    ending = True
+            except Empty:
+                pass
+            if batch:
+                self._handle(batch)
+        if self._store is not None:
+            self._store.close()
+
+    def _handle(self, batch: list[Request]) -> None:
+        """One transaction for all; when it fails for a reason in one of them, one transaction for each."""
+        try:
+            self._answer(batch, self._commit(batch))
+            return
+        except Unavailable as error:
+            self._fail(batch, error)
+            return
+        except Exception as error:
+            self._undo(error)
+            if isinstance(error, _LOST) and not _is_deadlock(error):
+                log.exception("the store failed a transaction", requests=len(batch))
+                self._fail(batch, Unavailable("The store could not commit; try again."))
+                return
+            log.warning(
+                "a transaction failed; its requests are tried one by one", requests=len(batch), reason=str(error)
+            )
+        for request in batch:
+            self._handle_alone(request)
+
+    def _handle_alone(self, request: Request) -> None:
+        for attempt in range(3):
+            request.reset()
+            try:
+                self._answer([request], self._commit([request]))
+                return
+            except Unavailable as error:
+                self._fail([request], error)
+                return
+            except Exception as error:
+                self._undo(error)
+                if attempt == 2 or (isinstance(error, _LOST) and not _is_deadlock(error)):
+                    log.exception("a request could not be committed")
+                    break
+        self._fail([request], Unavailable("The store could not commit; try again."))
+
+    def _commit(self, requests: Sequence[Request]) -> Sequence[Recorded]:
+        """Decide, write and commit; the new events."""
+        store = self._store or self._reconnect()
+        streams = [request for request in requests if isinstance(request, StreamRequest)]
+        functions = [request for request in requests if isinstance(request, FunctionRequest)]
+        store.begin()
+        batch = Batch(store, self.cache, self._codecs)
+        if streams:
+            batch.lock(streams)
+            batch.decide(streams, self._clock.now())
+        if batch.changes:
+            store.write(batch.changes, commit=not functions)
+            if functions:
+                self._call(store.connection, functions)
+                store.commit()
+        elif functions:
+            self._call(store.connection, functions)
+            store.commit()
+        else:
+            store.rollback()
+        batch.remember()
+        self.batches += 1
+        self._backoff = _BACKOFF_FIRST
+        return batch.events
+
+    @staticmethod
+    def _call(connection: sa.Connection, functions: Sequence[FunctionRequest]) -> None:
+        for request in functions:
+            try:
+                with connection.begin_nested():
+                    request.result = request.function(connection)
+            except _LOST:
+                raise
+            except Exception as error:  # noqa: BLE001 - it belongs to the caller
+                request.error = error
+
+    # -- when things fail ------------------------------------------------------------------------------------------
+
+    def _fail(self, requests: Sequence[Request], error: Unavailable) -> None:
+        for request in requests:
+            request.result, request.error = None, error
+        self._answer(requests, ())
+
+    def _undo(self, error: Exception) -> None:
+        """Roll back; whatever was believed about the store may be wrong now."""
+        self.failures += 1
+        self.cache.clear()
+        store = self._store
+        if store is None:
+            return
+        store.rollback()
+        if isinstance(error, _LOST) and not _is_deadlock(error):
+            store.close()
+            self._store = None
+            self._retry_at = time.monotonic() + self._backoff
+            self._backoff = min(self._backoff * 2, _BACKOFF_MOST)
+
+    def _reconnect(self) -> BatchStore:
+        if time.monotonic() < self._retry_at:
+            raise Unavailable("The store is not reachable right now; try again.")
+        try:
+            store = self._connect()
+        except Unavailable:
+            self._retry_at = time.monotonic() + self._backoff
+            self._backoff = min(self._backoff * 2, _BACKOFF_MOST)
+            raise
+        log.info("the store is reachable again")
+        return store
+
+    def _connect(self) -> BatchStore:
+        try:
+            connection = self._database.writer()
+            if self._database.dialect == "postgresql":
+                if isinstance(self._clock, SystemClock):
+                    self._clock.shift = measure_shift(connection)
+                self._store = PostgresStore(connection)
+            else:
+                self._store = SqliteStore(connection)
+        except (sa.exc.DBAPIError, sqlite3.Error, psycopg.Error) as error:
+            log.warning("the store cannot be reached", reason=str(error))
+            raise Unavailable("The store is not reachable right now; try again.") from error
+        return self._store
+
+
+def measure_shift(connection: sa.Connection) -> int:
+    """Milliseconds by which PostgreSQL's clock is ahead of this machine's; the best of three looks."""
+    looks = []
+    for _ in range(3):
+        before = time.time()
+        theirs = connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())::float8").scalar_one()
+        after = time.time()
+        looks.append((after - before, float(theirs) - (before + after) / 2))
+    connection.rollback()
+    return round(min(looks)[1] * 1000)
+
+
+def _is_deadlock(error: BaseException) -> bool:
+    original = getattr(error, "orig", error)
+    return isinstance(original, (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure))

@@ -1,0 +1,58 @@
+"""Schema migrations, run by the program itself.  Written by hand, for SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+
+from warmline.platform.database import Database
+
+_HERE = Path(__file__).parent
+_ADVISORY_LOCK = 0x7761726D
+"""Two processes that start together must not migrate together."""
+
+
+def upgrade(database: Database) -> list[str]:
+    """Bring the store to ``head()`` in one transaction; the revisions that were applied, oldest first."""
+    applied: list[str] = []
+    config, script = _script()
+
+    def steps(revision: Any, _context: MigrationContext) -> Any:
+        return script._upgrade_revs("head", revision)
+
+    def note(*, step: Any, **_more: Any) -> None:
+        applied.append(step.up_revision_id)
+
+    with database.engine.begin() as connection, EnvironmentContext(config, script, fn=steps) as environment:
+        if database.dialect == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+        environment.configure(connection=connection, on_version_apply=note)
+        environment.run_migrations()
+    return applied
+
+
+def current(database: Database) -> str | None:
+    """The revision of the store, or None when it is empty."""
+    with database.readers.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    """The newest revision this program knows."""
+    found = _script()[1].get_current_head()
+    if found is None:
+        raise RuntimeError("no migrations found")
+    return found
+
+
+def _script() -> tuple[Config, ScriptDirectory]:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    config.set_main_option("path_separator", "os")
+    return config, ScriptDirectory(str(_HERE))
