@@ -31,7 +31,8 @@ from warmline.conversations.kind import CONVERSATION
 from warmline.conversations.model import ConversationState
 from warmline.conversations.service import LadderFor
 from warmline.journal.journal import Journal
-from warmline.journal.kinds import IdempotencyKey, Recorded
+from warmline.journal.kinds import IdempotencyKey
+from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import Conflict, NotFound, Unavailable
 from warmline.kernel.ids import uuid7
 

@@ -23,7 +23,8 @@ def decide_desk(state: ConversationState, command: DeskSays) -> Sequence[e.Body]
         code = "not_connected" if command.verb == "replied" else "not_offered"
         _refuse(code, "This conversation has not been offered to this connection.")
     held = state.handover
-    if epoch != state.owner_epoch or held is None:
+    # A known epoch opens nothing to another connection than the one that owns it.
+    if epoch != state.owner_epoch or held is None or held.step.connection_id != command.connection_id:
         raise Conflict(
             "The conversation has a new owner since then.", code="stale_owner", owner_epoch=state.owner_epoch
         )
