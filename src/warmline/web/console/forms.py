@@ -1,0 +1,53 @@
+"""What people typed: reading url-encoded bodies, and showing them again with what was wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from litestar import Request
+
+from warmline.kernel.errors import Invalid, TooLarge, WarmlineError
+
+MAX_BODY = 64 * 1024
+_MAX_FIELDS = 200
+
+
+class Form:
+    """The fields of one submission, and the sentence under each that was refused."""
+
+    def __init__(self, pairs: list[tuple[str, str]] | None = None, errors: dict[str, str] | None = None) -> None:
+        self._pairs = pairs or []
+        self.errors = errors or {}
+
+    def text(self, name: str, default: str = "") -> str:
+        """The first value of a field."""
+        return next((value for key, value in self._pairs if key == name), default)
+
+    def texts(self, name: str) -> list[str]:
+        """Every value of a field."""
+        return [value for key, value in self._pairs if key == name]
+
+    def error(self, name: str) -> str:
+        """What was wrong with a field, or ``""``."""
+        return self.errors.get(name, "")
+
+    def with_error(self, error: WarmlineError) -> Form:
+        """The same fields with the error under the one its ``path`` names; key ``""`` holds what fits no field."""
+        path = str(error.fields.get("path", "$"))
+        return Form(self._pairs, {**self.errors, path.removeprefix("$").removeprefix("."): error.detail})
+
+
+async def read_form(request: Request[Any, Any, Any]) -> Form:
+    """The submitted form.  Raises Invalid for another media type or an unreadable body, TooLarge above 64 KiB."""
+    if request.content_type[0] not in {"application/x-www-form-urlencoded", ""}:
+        raise Invalid("A form is sent url-encoded.", code="form_type")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise TooLarge
+    try:
+        return Form(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict"))
+    except ValueError:
+        raise Invalid("The form cannot be read.", code="form_unreadable") from None
