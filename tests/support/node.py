@@ -1,0 +1,191 @@
+"""A whole Warmline in the loop of the test, on a real loopback port, with a bot, a CRM connection and a widget."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+import aiohttp
+
+from tests.support.crm import StageCrm
+from tests.support.pair import StorePair
+from warmline.accounts.access import SYSTEM, Scope
+from warmline.app import Node
+from warmline.conversations.widgets import LadderStep, Look, Widget
+from warmline.kernel.ids import uuid7
+
+PAGE = {
+    "userAgent": "Stage/1.0",
+    "screenRes": "1280x800",
+    "language": "en",
+    "url": "https://shop.example/lamp",
+    "referrer": "",
+    "title": "Oak lamp",
+}
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Stage:
+    """A running node and what was set up in it.  ``http`` is a client; ``crm`` plays the custom CRM."""
+
+    node: Node
+    base: str
+    http: aiohttp.ClientSession
+    crm: StageCrm
+    bot_id: str = ""
+    connection_id: str = ""
+    desk_id: str = ""
+    widget_id: str = ""
+    wire_key: str = ""
+    v1_key: str = ""
+    signing_secret: str = ""
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    # -- the visitor -------------------------------------------------------------------------------------------
+
+    async def visit(self) -> str:
+        """A new visitor opens the chat; the conversation's id."""
+        session = await self.post("/widget/session", {"widget_id": self.widget_id})
+        token = session["token"]
+        started = await self.post(
+            "/widget/conversations",
+            {"widget_id": self.widget_id, "client_id": uuid7(), "page": PAGE},
+            bearer=token,
+        )
+        conversation: str = started["conversation"]
+        self.tokens[conversation] = token
+        return conversation
+
+    async def frame(self, conversation: str, **frame: Any) -> dict[str, Any]:
+        """One client frame over POST; the answer frame (``ack`` or ``refused``)."""
+        if frame["frame"] in {"message", "cancel", "end", "contact"}:
+            frame.setdefault("client_id", uuid7())
+        return await self.post(
+            f"/widget/send?conversation={conversation}", frame, bearer=self.tokens[conversation]
+        )
+
+    async def say(self, conversation: str, text: str) -> int:
+        """The visitor says something; its seq."""
+        answer = await self.frame(conversation, frame="message", text=text)
+        assert answer["frame"] == "ack", answer
+        seq: int = answer["seq"]
+        return seq
+
+    async def post(self, path: str, body: Any, *, bearer: str = "") -> dict[str, Any]:
+        """POST JSON; the JSON answer.  Fails on any status but 2xx."""
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        async with self.http.post(self.base + path, json=body, headers=headers) as reply:
+            text = await reply.text()
+            assert reply.status < 300, (reply.status, text)
+            answer: dict[str, Any] = await reply.json() if text else {}
+            return answer
+
+    # -- the CRM -------------------------------------------------------------------------------------------------
+
+    async def report(
+        self, conversation: str, event: str, *, headers: dict[str, str] | None = None, **fields: Any
+    ) -> tuple[int, dict[str, Any]]:
+        """The CRM reports an event; status and JSON answer."""
+        body = {"eventType": event, "platformConversationId": conversation, **fields}
+        sent = {"Authorization": self.wire_key, "botid": self.bot_id} | (headers or {})
+        url = f"{self.base}/agent/converse/send-message-to-widget"
+        async with self.http.post(url, json=body, headers=sent) as reply:
+            return reply.status, await reply.json(content_type=None)
+
+    # -- looking -------------------------------------------------------------------------------------------------
+
+    async def state(self, conversation: str) -> Any:
+        """The conversation's state as committed."""
+        state, _seq = await self.node.conversations.snapshot(conversation)
+        return state
+
+    async def events(self, conversation: str) -> list[Any]:
+        """All events of the conversation."""
+        found: list[Any] = await self.node.journal.events("conversation", conversation, limit=10_000)
+        return found
+
+    async def until(self, conversation: str, reached: Any, *, within: float = 15.0) -> Any:
+        """Wait until ``reached(state)`` holds; the state.  Woken by the journal's hand-off, not by a clock."""
+        changed = asyncio.Event()
+        stop = self.node.journal.listen(lambda _events: changed.set())
+        try:
+            async with asyncio.timeout(within):
+                while True:
+                    changed.clear()
+                    state = await self.state(conversation)
+                    if reached(state):
+                        return state
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(changed.wait(), 0.2)
+        finally:
+            stop()
+
+    async def until_stage(self, conversation: str, stage: str | None) -> Any:
+        """Wait until the handover is in ``stage`` (None: no handover)."""
+        return await self.until(
+            conversation, lambda s: (s.handover.stage if s.handover else None) == stage
+        )
+
+
+@contextlib.asynccontextmanager
+async def staged(pair: StorePair, *, deadlines: dict[str, float] | None = None, **settings: Any) -> AsyncIterator[Stage]:
+    """Run a node on ``pair``; ``deadlines`` go to the CRM's rung (see LadderStep), ``settings`` to the settings."""
+    port = free_port()
+    async with StageCrm.running() as crm, aiohttp.ClientSession() as http:
+        chosen = pair.settings(
+            port=port, allow_private_targets=f"127.0.0.1:{crm.port}", **settings
+        )
+        async with Node(chosen) as node:
+            listening = asyncio.Event()
+            server = await node.open_web(ready=lambda _address: listening.set())
+            serving = asyncio.create_task(server.serve())
+            await listening.wait()
+            stage = Stage(node, f"http://127.0.0.1:{port}", http, crm)
+            try:
+                await furnish(stage, deadlines or {})
+                yield stage
+            finally:
+                server.should_exit = True
+                await serving
+
+
+async def furnish(stage: Stage, deadlines: dict[str, float]) -> None:
+    """A bot, a custom-CRM connection with a key, our own desk, and a widget with both on its ladder."""
+    node = stage.node
+    script = (resources.files("warmline.bots") / "scripts" / "default.toml").read_text(encoding="utf-8")
+    bot = await node.bots.create(name="Stage bot", script=script)
+    crm = await node.connections.create(
+        SYSTEM, kind="customcrm", name="Stage CRM", settings={"webhook_url": stage.crm.url}, bot_ids=[bot.id]
+    )
+    desk = await node.connections.create(SYSTEM, kind="builtin", name="Our desk", settings={}, bot_ids=[bot.id])
+    widget = await node.widgets.create(
+        Widget(
+            id="",
+            name="Stage",
+            bot_id=bot.id,
+            allowed_origins=("https://shop.example",),
+            ladder=(
+                LadderStep(connection_id=crm.connection.id, text="One moment.", **deadlines),
+                LadderStep(connection_id=desk.connection.id, text="Still looking."),
+            ),
+            look=Look(title="Stage"),
+        )
+    )
+    wire = await node.api_keys.create(SYSTEM, kind="wire", label="wire", connection_id=crm.connection.id)
+    api = await node.api_keys.create(SYSTEM, kind="v1", label="api", scopes=[scope.value for scope in Scope])
+    stage.bot_id, stage.connection_id, stage.desk_id = bot.id, crm.connection.id, desk.connection.id
+    stage.widget_id, stage.wire_key, stage.v1_key = widget.id, wire.token, api.token
+    stage.signing_secret = next(iter(crm.secrets.values()), "")
