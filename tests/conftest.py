@@ -64,10 +64,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the servers of the run, after the last worker has ended."""
     run = config.stash.get(_RUN, None)
     if run is not None:
+        given = os.environ.get("WARMLINE_TEST_DATABASE_URL")
+        if given:
+            postgres.drop(given, _template_name(run))
         run.remove()
 
 
 _RUN = pytest.StashKey[RunFolder]()
+
+
+def _template_name(run: RunFolder) -> str:
+    return f"warmline_template_{run.path.name.rpartition('-')[2]}".lower()
 
 
 def _is_for_tests(name: str) -> bool:
@@ -122,7 +129,7 @@ def own_nats(tmp_path: Path) -> Iterator[nats.OwnServer]:
 def _postgres_template(postgres_server: str) -> str:
     """Name of a migrated database to copy; made once per run."""
     run = RunFolder.current()
-    name = f"warmline_template_{run.path.name.rpartition('-')[2]}".lower()
+    name = _template_name(run)
     with run.lock("postgresql-template"):
         if not postgres.exists(postgres_server, name):
             draft = f"{name}_draft"

@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError
 
 from warmline import __version__
 from warmline.kernel.errors import SettingsError, WarmlineError
+from warmline.platform.sentences import explain
 from warmline.platform.settings import Settings, find_file, load_settings
 
 BAD_SETTINGS = 2
@@ -93,7 +94,9 @@ def doctor() -> int:
     """
     settings = _settings()
     from warmline.platform.diagnosis import diagnose, settings_lines
+    from warmline.platform.log import set_up_logging
 
+    set_up_logging(level="error", format=settings.log_format)  # the findings say what a warning would
     for line in settings_lines(settings, find_file(os.environ)):
         print(line)
     print()
@@ -156,8 +159,6 @@ def _set_up_logging(settings: Settings) -> None:
 
 
 def _sentence(error: Exception) -> str:
-    from warmline.platform.diagnosis import explain
-
     return f"{explain(error)} (WARMLINE_LOG_LEVEL=debug shows where.)"
 
 

@@ -16,14 +16,13 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import sqlalchemy
-from sqlalchemy.exc import DBAPIError
 
-from warmline.kernel.errors import WarmlineError
 from warmline.kernel.ids import uuid7
 from warmline.platform import migrations
 from warmline.platform.bus import NatsBus
 from warmline.platform.crypto import KEY_FILE
 from warmline.platform.database import Database
+from warmline.platform.sentences import explain
 from warmline.platform.settings import Settings, redacted
 
 _WAIT_S = 5.0
@@ -64,18 +63,6 @@ async def diagnose(settings: Settings) -> list[Finding]:
     findings.append(await _attempt("bus", lambda: _bus(settings)))
     findings += await _public_address(settings)
     return findings
-
-
-def explain(error: BaseException) -> str:
-    """One sentence, on one line, for an error of our own or of a library."""
-    if isinstance(error, WarmlineError):
-        return error.detail
-    if isinstance(error, TimeoutError):
-        return f"No answer within {_WAIT_S:.0f} seconds."
-    if isinstance(error, DBAPIError) and error.orig is not None:
-        error = error.orig
-    said = " ".join(str(error).split()) or type(error).__name__
-    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 def _data_folder(folder: Path) -> Finding:
