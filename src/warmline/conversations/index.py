@@ -1,0 +1,255 @@
+"""The index that lists and search are made of: one row per conversation, kept from its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from warmline.conversations import events as e
+from warmline.conversations.kind import CONVERSATION
+from warmline.conversations.tables import contacts, conversation_index
+from warmline.kernel.envelope import Recorded
+
+MAX_SNIPPET = 200
+MAX_SEARCH = 4_000
+_MAX_NAME = 200
+Row = dict[str, Any]
+
+
+class ConversationIndex:
+    """The consumer ``conversation_index``: rows of ``conversation_index`` and ``contacts``, in the cursor's transaction.
+
+    State at a position plus the events after it is the state from the beginning; on ``visitor.erased`` every text of
+    that conversation leaves both tables.
+    """
+
+    name = "conversation_index"
+
+    def apply(self, conn: sa.Connection, events: Sequence[Recorded]) -> None:
+        """Move the index over ``events``, which come in the order of the journal."""
+        mine = [event for event in events if event.stream_kind == CONVERSATION]
+        if not mine:
+            return
+        ids = {event.stream_id for event in mine}
+        table = conversation_index
+        known = conn.execute(sa.select(table).where(table.c.conversation_id.in_(ids))).mappings()
+        rows: dict[str, Row] = {row["conversation_id"]: dict(row) for row in known}
+        for event in mine:
+            rows[event.stream_id] = apply_event(rows.get(event.stream_id), event)
+        _upsert(conn, [rows[key] for key in sorted(ids)])
+        for event in mine:
+            _apply_contact(conn, event)
+
+
+def apply_event(row: Row | None, event: Recorded) -> Row:
+    """The conversation's row after ``event``.  Pure and total: what it does not know only moves ``seq``.
+
+    Types count even where the body was erased, so that an index built anew after an erasure has the same shape.
+    """
+    known = _empty(event) if row is None else row
+    changed = {**known, "seq": event.seq, "owner_epoch": event.owner_epoch}
+    change = _CHANGES.get(event.type)
+    if change is not None:
+        change(changed, event.body, event)
+    return changed
+
+
+def _empty(event: Recorded) -> Row:
+    return {
+        "conversation_id": event.stream_id,
+        "visitor_id": "",
+        "visitor_name": "",
+        "widget_id": None,
+        "bot_id": "",
+        "channel": "widget",
+        "connection_id": None,
+        "external_id": None,
+        "status": "open",
+        "owner": "bot",
+        "owner_epoch": event.owner_epoch,
+        "stage": None,
+        "rung_connection_id": None,
+        "agent_name": None,
+        "agent_id": None,
+        "waiting_since": None,
+        "language": "",
+        "started_at": event.at,
+        "active_at": event.at,
+        "messages": 0,
+        "last_author": None,
+        "last_text": None,
+        "search": "",
+        "seq": event.seq,
+    }
+
+
+def _add_search(row: Row, *texts: str | None) -> None:
+    """New words push the oldest out: what was said last is what people look for."""
+    added = " ".join(text.lower() for text in texts if text)
+    if added:
+        row["search"] = f"{row['search']} {added}".strip()[-MAX_SEARCH:]
+
+
+def _started(row: Row, body: e.ConversationStarted | None, event: Recorded) -> None:
+    row["started_at"] = row["active_at"] = event.at
+    if body is None:
+        return
+    for field in ("visitor_id", "widget_id", "bot_id", "channel", "connection_id", "external_id"):
+        row[field] = getattr(body, field)
+    row["language"] = body.language[:35]
+    _add_search(row, body.page.title, body.page.url)
+
+
+def _message(row: Row, body: e.MessagePosted | None, event: Recorded) -> None:
+    row["active_at"] = event.at
+    row["messages"] += 1
+    if body is None:
+        return
+    row["last_author"] = body.author
+    row["last_text"] = body.text[:MAX_SNIPPET]
+    if body.author in {"visitor", "agent"}:
+        _add_search(row, body.text)
+
+
+def _details(row: Row, body: e.DetailsSet | None, _event: Recorded) -> None:
+    if body is None or "name" in body.sensitive:
+        return
+    _name_visitor(row, body.values.get("name", ""))
+
+
+def _contact(row: Row, body: e.ContactLeft | None, event: Recorded) -> None:
+    row["active_at"] = event.at
+    if body is not None:
+        _name_visitor(row, body.name)
+
+
+def _name_visitor(row: Row, name: str) -> None:
+    name = name.strip()[:_MAX_NAME]
+    if name and name != row["visitor_name"]:
+        row["visitor_name"] = name
+        _add_search(row, name)
+
+
+def _requested(row: Row, body: e.HandoverRequested | None, event: Recorded) -> None:
+    first = body.ladder[0].connection_id if body is not None and body.ladder else None
+    row.update(_wait(event.at, "requested", first), active_at=event.at)
+
+
+def _wait(since: int, stage: str, connection_id: str | None) -> Row:
+    return {
+        "owner": "desk",
+        "stage": stage,
+        "rung_connection_id": connection_id,
+        "waiting_since": since,
+        "agent_name": None,
+        "agent_id": None,
+    }
+
+
+def _offered(row: Row, body: e.HandoverOffered | None, _event: Recorded) -> None:
+    row["stage"] = "offered"
+    if body is not None:
+        row["rung_connection_id"] = body.connection_id
+
+
+def _queued(row: Row, _body: object, _event: Recorded) -> None:
+    if row["stage"] != "transferring":
+        row["stage"] = "queued"
+
+
+def _connected(row: Row, body: e.HandoverConnected | e.HandoverTransferred | None, event: Recorded) -> None:
+    row.update(stage="connected", waiting_since=None, active_at=event.at, agent_name=None, agent_id=None)
+    if body is not None:
+        name = body.agent.name[:_MAX_NAME] if body.agent.name else None
+        row.update(agent_name=name, agent_id=body.agent.id[:36] if body.agent.id else None)
+        _add_search(row, name)
+
+
+def _transferring(row: Row, _body: object, event: Recorded) -> None:
+    row.update(stage="transferring", waiting_since=event.at)
+
+
+def _put_back(row: Row, _body: object, event: Recorded) -> None:
+    row.update(_wait(event.at, "queued", row["rung_connection_id"]))
+
+
+def _rung_failed(row: Row, body: e.HandoverRungFailed | None, event: Recorded) -> None:
+    # The event does not name the next rung's connection; its offer, moments later, does.
+    if body is not None and body.next_rung is not None:
+        row.update(_wait(event.at, "requested", None))
+
+
+def _released(row: Row, _body: object, event: Recorded) -> None:
+    row.update(_wait(event.at, "", None), owner="bot", stage=None, waiting_since=None, active_at=event.at)
+
+
+def _closed(row: Row, _body: object, event: Recorded) -> None:
+    _released(row, None, event)
+    row.update(status="closed", owner="nobody")
+
+
+def _erased(row: Row, _body: object, _event: Recorded) -> None:
+    row.update(
+        visitor_id="",
+        visitor_name="",
+        external_id=None,
+        agent_name=None,
+        last_author=None,
+        last_text=None,
+        search="",
+    )
+
+
+_CHANGES: dict[str, Callable[[Row, Any, Recorded], None]] = {
+    e.ConversationStarted.TYPE: _started,
+    e.MessagePosted.TYPE: _message,
+    e.DetailsSet.TYPE: _details,
+    e.ContactLeft.TYPE: _contact,
+    e.HandoverRequested.TYPE: _requested,
+    e.HandoverOffered.TYPE: _offered,
+    e.HandoverQueued.TYPE: _queued,
+    e.HandoverConnected.TYPE: _connected,
+    e.HandoverTransferred.TYPE: _connected,
+    e.HandoverTransferring.TYPE: _transferring,
+    e.HandoverPutBack.TYPE: _put_back,
+    e.HandoverRungFailed.TYPE: _rung_failed,
+    e.HandoverFailed.TYPE: _released,
+    e.HandoverCancelled.TYPE: _released,
+    e.HandoverEnded.TYPE: _released,
+    e.ConversationClosed.TYPE: _closed,
+    e.VisitorErased.TYPE: _erased,
+}
+
+
+def _upsert(conn: sa.Connection, rows: list[Row]) -> None:
+    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(conversation_index)
+    changed = {c.name: statement.excluded[c.name] for c in conversation_index.columns if not c.primary_key}
+    conn.execute(
+        statement.on_conflict_do_update(index_elements=[conversation_index.c.conversation_id], set_=changed),
+        [_fitting(conversation_index, row) for row in rows],
+    )
+
+
+def _fitting(table: sa.Table, row: Row) -> Row:
+    """PostgreSQL refuses NUL and over-long texts: one such event would hold this consumer up for ever."""
+    fitted = {}
+    for name, value in row.items():
+        if isinstance(value, str):
+            length = getattr(table.c[name].type, "length", None)
+            value = value.replace("\0", "")[:length]  # noqa: PLW2901 - the same value, made to fit
+        fitted[name] = value
+    return fitted
+
+
+def _apply_contact(conn: sa.Connection, event: Recorded) -> None:
+    body = event.body
+    if isinstance(body, e.ContactLeft):
+        row = {"id": body.contact_id, "conversation_id": event.stream_id, "at": event.at}
+        row |= {"name": body.name, "email": body.email, "phone": body.phone, "text": body.text}
+        conn.execute(sa.insert(contacts).values(**_fitting(contacts, row)))
+    elif event.type == e.VisitorErased.TYPE:
+        conn.execute(sa.delete(contacts).where(contacts.c.conversation_id == event.stream_id))
