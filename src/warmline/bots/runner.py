@@ -30,6 +30,7 @@ from warmline.conversations.events import Button
 from warmline.conversations.kind import CONVERSATION
 from warmline.conversations.model import ConversationState
 from warmline.conversations.service import LadderFor
+from warmline.journal.consumers import ReactingConsumer
 from warmline.journal.journal import Journal
 from warmline.journal.kinds import IdempotencyKey
 from warmline.kernel.envelope import Recorded
@@ -49,7 +50,7 @@ class Brains(Protocol):
         """The bot and its engine.  Raises NotFound."""
 
 
-class BotRunner:
+class BotRunner(ReactingConsumer):
     """The consumer ``bots``: one turn per event that asks for one.
 
     Conversations run beside each other, the events of one strictly in order.  A turn is appended under the epoch of
@@ -60,7 +61,7 @@ class BotRunner:
 
     name = "bots"
 
-    def __init__(self, journal: Journal, bots: Brains, ladder_for: LadderFor, *, turn_within: float = 10.0) -> None:
+    def __init__(self, journal: Journal, bots: Brains, ladder_for: LadderFor, *, turn_within: float = 2.0) -> None:
         self._journal = journal
         self._bots = bots
         self._ladder_for = ladder_for

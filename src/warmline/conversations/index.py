@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from warmline.conversations import events as e
 from warmline.conversations.kind import CONVERSATION
 from warmline.conversations.tables import contacts, conversation_index
+from warmline.journal.consumers import TransactionalConsumer
 from warmline.kernel.envelope import Recorded
 
 MAX_SNIPPET = 200
@@ -19,7 +20,7 @@ _MAX_NAME = 200
 Row = dict[str, Any]
 
 
-class ConversationIndex:
+class ConversationIndex(TransactionalConsumer):
     """The consumer ``conversation_index``: rows of ``conversation_index`` and ``contacts``, in the cursor's transaction.
 
     State at a position plus the events after it is the state from the beginning; on ``visitor.erased`` every text of

@@ -15,6 +15,7 @@ from warmline.conversations.kind import CONVERSATION
 from warmline.conversations.model import ConversationState
 from warmline.deskwork.tables import desk_queue, desk_waits
 from warmline.deskwork.waiting import RECENT, Wait, wait_minutes
+from warmline.journal.consumers import ReactingConsumer
 from warmline.journal.journal import Journal
 from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import Conflict, NotFound
@@ -26,6 +27,8 @@ _RECENT_EVENTS = 50
 _AT_ONCE = 32
 _log = structlog.get_logger("warmline.deskwork")
 
+# Only these can bring a visitor into the queue; of all others, a conversation without a row needs nothing.
+_ENTERS = frozenset({e.HandoverOffered.TYPE, e.HandoverPutBack.TYPE})
 _MOVES = frozenset(
     body.TYPE
     for body in (
@@ -48,7 +51,7 @@ def waits_here(state: ConversationState) -> bool:
     return held is not None and held.step.desk == BUILTIN and held.stage in {"offered", "queued"}
 
 
-class DeskQueue:
+class DeskQueue(ReactingConsumer):
     """The consumer ``deskwork``.
 
     It brings the rows of ``desk_queue`` in line with the conversations' present states instead of counting events up
@@ -66,12 +69,13 @@ class DeskQueue:
         """Follow ``events``."""
         mine = [event for event in events if event.stream_kind == CONVERSATION]
         moved = {event.stream_id for event in mine if event.type in _MOVES}
+        entered = {event.stream_id for event in mine if event.type in _ENTERS}
         spoke = {event.stream_id for event in mine if event.type == e.MessagePosted.TYPE} - moved
         waiting = await self._rows(moved | spoke)
         touched = {row["connection_id"] for row in waiting.values() if row["conversation_id"] in moved}
         joined = {event.stream_id: event for event in mine if event.type == e.HandoverConnected.TYPE}
         # Sorted: visitors who ask in the same batch enter the queue in the order of their ids, which is that of time.
-        for conversation_id in sorted(moved | (spoke & waiting.keys())):
+        for conversation_id in sorted(entered | (moved | spoke) & waiting.keys()):
             row = waiting.get(conversation_id)
             touched |= await self._bring_in_line(conversation_id, row, joined.get(conversation_id))
         for connection_id in sorted(touched):
