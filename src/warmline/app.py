@@ -27,7 +27,7 @@ from warmline.conversations.widgets import Widgets
 from warmline.desks.customcrm.converse import parse_converse_event
 from warmline.desks.customcrm.inbound import parse_agent_event
 from warmline.desks.registry import desk_kinds
-from warmline.deskwork.consumer import DeskQueue
+from warmline.deskwork.queue import DeskQueue
 from warmline.deskwork.service import DeskWork
 from warmline.handover.connections import Connections
 from warmline.handover.converse import Converse
@@ -134,7 +134,7 @@ class Node:
             ConversationIndex(),
             Planner(clock, bus),
             BotRunner(journal, self.bots, self.ladders.for_conversation),
-            DeskQueue(journal, clock),
+            DeskQueue(journal),
         ]
         await self._started(ConsumerRunner(journal, consumers))
         await self._started(DeadlineRunner(journal))

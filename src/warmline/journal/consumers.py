@@ -1,0 +1,235 @@
+"""Durable consumers: each follows the whole journal from its cursor, on one node at a time.
+
+A hand-off is only a wake-up for them; what they consume is read from the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from warmline.journal.cursors import Cursor, Fenced, Lag, measure_lag, move, next_query, read_next, take_over
+from warmline.journal.journal import Journal
+from warmline.journal.leases import Lease, LeaseKeeper
+from warmline.kernel.envelope import Recorded
+from warmline.kernel.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+PAGE = 200
+LEASE_MS = 10_000
+_POLL_S = 1.0
+_LOOK_AGAIN_S = 0.005
+_BACKOFF_MOST_S = 30.0
+
+
+class TransactionalConsumer(ABC):
+    """Its effect is rows of this store: written in the transaction that moves the cursor, so exactly once."""
+
+    name: str
+
+    @abstractmethod
+    def apply(self, conn: sa.Connection, events: Sequence[Recorded]) -> None:
+        """Write the effect of ``events``.  Runs on the writer's thread: short, no other I/O."""
+
+    async def applied(self, events: Sequence[Recorded]) -> None:
+        """Called on the loop after the commit, to wake whoever waits for the effect.  May be missed by a crash."""
+
+
+class ReactingConsumer(ABC):
+    """Its effect lies elsewhere: at least once, so handling an event twice must be harmless."""
+
+    name: str
+
+    @abstractmethod
+    async def handle(self, events: Sequence[Recorded]) -> None:
+        """React to ``events``.  What it raises makes them come again, with growing pauses."""
+
+
+Consumer = TransactionalConsumer | ReactingConsumer
+
+
+class ConsumerRunner:
+    """Runs consumers on this node as far as it gets their leases."""
+
+    def __init__(
+        self, journal: Journal, consumers: Sequence[Consumer], *, poll_s: float = _POLL_S, lease_ms: int = LEASE_MS
+    ) -> None:
+        self._journal = journal
+        keeper = LeaseKeeper(journal, journal.node_id)
+        self._followers = [_Follower(journal, keeper, consumer, poll_s, lease_ms) for consumer in consumers]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._forget: Any = None
+
+    async def start(self) -> None:
+        """Compete for the leases and begin to consume."""
+        self._forget = self._journal.listen(self._wake)
+        self._tasks = [asyncio.create_task(one.run(), name=f"consumer:{one.name}") for one in self._followers]
+
+    async def stop(self) -> None:
+        """Finish what is being consumed and hand the leases over."""
+        if self._forget is not None:
+            self._forget()
+        for follower in self._followers:
+            follower.stop()
+        await asyncio.gather(*self._tasks)
+        self._tasks = []
+
+    async def lag(self) -> list[Lag]:
+        """How far every consumer of the installation is behind."""
+        journal = self._journal
+        return await journal.read(lambda conn: measure_lag(conn, journal.database.dialect, journal.clock.now()))
+
+    def _wake(self, _events: Sequence[Recorded]) -> None:
+        for follower in self._followers:
+            follower.wake()
+
+
+class _Follower:
+    """One consumer on this node."""
+
+    def __init__(self, journal: Journal, keeper: LeaseKeeper, consumer: Consumer, poll_s: float, lease_ms: int) -> None:
+        self.name = consumer.name
+        self._journal = journal
+        self._keeper = keeper
+        self._consumer = consumer
+        self._poll_s = poll_s
+        self._lease_ms = lease_ms
+        self._query = next_query(journal.database.dialect)
+        self._lease: Lease | None = None
+        self._cursor = Cursor()
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._expecting = False
+        self._pause = 0.0
+        self._limit = PAGE
+
+    def wake(self) -> None:
+        """Something was committed."""
+        self._expecting = True
+        self._woken.set()
+
+    def stop(self) -> None:
+        """End after the present step."""
+        self._stopping = True
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Consume until stopped."""
+        renewing = asyncio.create_task(self._renew(), name=f"lease:{self.name}")
+        try:
+            while not self._stopping:
+                await self._turn()
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewing
+            if self._lease is not None:
+                with contextlib.suppress(Unavailable):
+                    await self._keeper.release(self._lease)
+
+    async def _turn(self) -> None:
+        try:
+            if self._lease is None and not await self._take_lease():
+                await self._wait(self._poll_s)
+                return
+            if await self._step():
+                self._pause, self._limit = 0.0, PAGE
+                return
+        except Fenced:
+            await self._check_lease()
+            return
+        except Exception as error:
+            # One bad event must not hold back the good ones before it: go on one by one, then stay at it.
+            self._limit = 1
+            self._pause = min(max(self._pause * 2, 0.1), _BACKOFF_MOST_S)
+            if not isinstance(error, Unavailable):
+                log.exception("consumer failed", consumer=self.name, position=self._cursor.position)
+            await self._sleep(self._pause)
+            return
+        await self._wait(self._patience())
+
+    def _patience(self) -> float:
+        """How long to wait when nothing was found: shortly after a wake-up, the event may only be hidden yet."""
+        if not self._expecting:
+            return self._poll_s
+        self._pause = max(self._pause * 2, _LOOK_AGAIN_S)
+        if self._pause >= self._poll_s:
+            self._expecting, self._pause = False, 0.0
+            return self._poll_s
+        return self._pause
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), seconds)
+        if not self._stopping:
+            self._woken.clear()
+
+    async def _sleep(self, seconds: float) -> None:
+        """Pause whatever is committed meanwhile; stopping ends it."""
+        until = asyncio.get_running_loop().time() + seconds
+        while not self._stopping and (left := until - asyncio.get_running_loop().time()) > 0:
+            await self._wait(left)
+
+    async def _take_lease(self) -> bool:
+        lease = await self._keeper.acquire(f"consumer:{self.name}", self._lease_ms)
+        if lease is None:
+            return False
+        self._cursor = await self._journal.write(lambda conn: take_over(conn, self.name, lease.fence))
+        self._lease = lease
+        return True
+
+    async def _check_lease(self) -> None:
+        """The cursor is not where we left it: a commit that was reported lost was not, or somebody has taken over."""
+        lease, self._lease = self._lease, None
+        if lease is None:
+            return
+        with contextlib.suppress(Unavailable, Fenced):
+            renewed = await self._keeper.renew(lease)
+            if renewed is None:
+                log.info("consumer's lease was taken over", consumer=self.name)
+                return
+            self._cursor = await self._journal.write(lambda conn: take_over(conn, self.name, lease.fence))
+            self._lease = renewed
+
+    async def _step(self) -> bool:
+        """Consume the next events; whether there were any."""
+        journal, lease, cursor = self._journal, self._lease, self._cursor
+        assert lease is not None
+        events, after = await journal.read(
+            lambda conn: read_next(conn, self._query, journal.codecs, cursor, self._limit)
+        )
+        if not events:
+            return False
+        consumer = self._consumer
+
+        def commit(conn: sa.Connection) -> None:
+            move(conn, consumer.name, lease.fence, cursor, after)
+            if isinstance(consumer, TransactionalConsumer):
+                consumer.apply(conn, events)
+
+        if isinstance(consumer, ReactingConsumer):
+            await consumer.handle(events)
+        await journal.write(commit)
+        self._cursor = after
+        if isinstance(consumer, TransactionalConsumer):
+            await consumer.applied(events)
+        self._expecting = len(events) == self._limit
+        return True
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_ms / 3_000)
+            lease = self._lease
+            if lease is None:
+                continue
+            with contextlib.suppress(Unavailable):
+                renewed = await self._keeper.renew(lease)
+                if self._lease is lease:
+                    self._lease = renewed

@@ -1,0 +1,219 @@
+"""Whole stories of a handover to a custom CRM: the good one, and every way down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.node import Stage, staged
+from tests.support.pair import StorePair
+
+
+async def asked(stage: Stage) -> str:
+    """A visitor who has asked for a person."""
+    conversation = await stage.visit()
+    await stage.say(conversation, "talk to a person")
+    return conversation
+
+
+async def connected(stage: Stage) -> str:
+    """A visitor who talks with an agent of the CRM."""
+    conversation = await asked(stage)
+    await stage.until_stage(conversation, "offered")
+    assert (await stage.report(conversation, "escalationSuccess", agent="Noor"))[0] == 200
+    return conversation
+
+
+def texts(calls: list[Any]) -> list[str]:
+    return [call.body["data"]["text"] for call in calls]
+
+
+async def types(stage: Stage, conversation: str) -> list[str]:
+    return [event.type for event in await stage.events(conversation)]
+
+
+async def test_from_the_bot_to_an_agent_and_back(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        conversation = await asked(stage)
+        (call,) = await stage.crm.until(conversation, "widgetEscalate")
+        assert call.body == {
+            "botId": stage.bot_id,
+            "channel": "chat",
+            "data": {"platformConversationId": conversation, "eventType": "widgetEscalate"},
+        }
+        assert {"webhook-id", "webhook-timestamp", "webhook-signature"} <= call.headers.keys()
+        await stage.until_stage(conversation, "offered")
+        await stage.report(conversation, "escalationQueueUpdate", queuePosition="2", waitingTime=4)
+        state = await stage.state(conversation)
+        assert (state.handover.position, state.handover.wait_minutes) == (2, 4)
+        await stage.say(conversation, "said while waiting")
+        await stage.report(conversation, "escalationSuccess", agent="Noor", agentAvatar="https://cdn.example/n.png")
+        await stage.say(conversation, "said to Noor")
+        sent = await stage.crm.until(conversation, "widgetMessage", 2)
+        assert texts(sent) == ["said while waiting", "said to Noor"]
+        await stage.report(conversation, "message", text="Hello, I am Noor.")
+        await stage.report(conversation, "agentDisconnect")
+        state = await stage.state(conversation)
+        assert (state.status, state.owner, state.handover) == ("open", "bot", None)
+        await stage.until(conversation, lambda s: s.turn_seq == 0)
+        posted = [e.body for e in await stage.events(conversation) if e.type == "message.posted"]
+        assert [b.author for b in posted][-1] == "bot", "the bot has its card after the agent"
+        assert any(b.author == "agent" and b.name == "Noor" and b.avatar for b in posted)
+        assert not stage.crm.of(conversation, "widgetEndSession"), "the CRM ended it itself"
+
+
+async def test_the_visitor_ends_the_talk_and_the_crm_is_told_after_the_last_word(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        conversation = await connected(stage)
+        await stage.say(conversation, "one last thing")
+        await stage.frame(conversation, frame="end")
+        await stage.crm.until(conversation, "widgetEndSession")
+        told = [call.event for call in stage.crm.of(conversation)]
+        assert told == ["widgetEscalate", "widgetMessage", "widgetEndSession"]
+        state = await stage.state(conversation)
+        assert (state.status, state.owner) == ("open", "bot")
+
+
+async def test_the_visitor_cancels_waiting_and_the_crm_is_told(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        conversation = await asked(stage)
+        await stage.until_stage(conversation, "offered")
+        answer = await stage.frame(conversation, frame="cancel")
+        assert answer["frame"] == "ack"
+        await stage.crm.until(conversation, "widgetEndSession")
+        again = await stage.frame(conversation, frame="cancel")
+        assert (again["frame"], again["code"]) == ("refused", "no_handover")
+
+
+async def test_a_crm_that_refuses_is_left_at_once(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        stage.crm.answers["widgetEscalate"] = 422
+        conversation = await asked(stage)
+        state = await stage.until(conversation, lambda s: s.handover and s.handover.rung == 1)
+        assert state.handover.step.connection_id == stage.desk_id
+        await stage.until_stage(conversation, "queued")
+        assert not stage.crm.of(conversation, "widgetEndSession")
+
+
+async def test_a_crm_that_never_answers_is_left_at_its_deadline(pair: StorePair) -> None:
+    async with staged(pair, deadlines={"answer_within_s": 0.5}) as stage:
+        conversation = await asked(stage)
+        await stage.until(conversation, lambda s: s.handover and s.handover.rung == 1)
+        failed = [e for e in await stage.events(conversation) if e.type == "handover.rung_failed"]
+        assert [e.body.reason for e in failed] == ["no_answer"]
+        await stage.crm.until(conversation, "widgetEndSession")
+
+
+async def test_a_crm_that_cannot_be_reached_is_left_at_its_deadline(pair: StorePair) -> None:
+    async with staged(pair, deadlines={"answer_within_s": 0.5}) as stage:
+        stage.crm.answers["widgetEscalate"] = [503] * 50
+        conversation = await asked(stage)
+        await stage.until(conversation, lambda s: s.handover and s.handover.rung == 1)
+        ids = {call.headers["webhook-id"] for call in stage.crm.of(conversation, "widgetEscalate")}
+        assert len(ids) == 1, "every try of an offer carries the same id"
+
+
+async def test_a_queue_that_never_ends_is_left_and_updates_do_not_prolong_it(pair: StorePair) -> None:
+    async with staged(pair, deadlines={"connect_within_s": 0.8}) as stage:
+        conversation = await asked(stage)
+        await stage.until_stage(conversation, "offered")
+        status = 200
+        while status == 200:
+            status, answer = await stage.report(conversation, "escalationQueueUpdate", queuePosition=1)
+        assert answer["code"] == "stale_owner"
+        failed = [e for e in await stage.events(conversation) if e.type == "handover.rung_failed"]
+        assert [e.body.reason for e in failed] == ["no_agent"]
+
+
+async def test_when_the_last_rung_fails_the_visitor_is_told_and_may_leave_a_contact(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        widget = await stage.node.widgets.read(stage.widget_id)
+        from msgspec.structs import replace
+
+        await stage.node.widgets.update(replace(widget, ladder=widget.ladder[:1]))
+        stage.crm.answers["widgetEscalate"] = 422
+        conversation = await asked(stage)
+        await stage.until(conversation, lambda s: s.handovers == 1 and s.handover is None and s.turn_seq == 0)
+        seen = await types(stage, conversation)
+        assert seen.index("handover.failed") < len(seen) - 1 - seen[::-1].index("message.posted")
+        left = await stage.frame(
+            conversation, frame="contact", name="Ada", email="ada@example.com", phone="", text="Please write"
+        )
+        assert left["frame"] == "ack"
+
+
+async def test_messages_survive_trouble_in_order_and_one_that_is_refused_is_parked(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        conversation = await connected(stage)
+        stage.crm.answers["widgetMessage"] = [500, 429, 200, 400, 200]
+        for text in ("first", "second", "third"):
+            await stage.say(conversation, text)
+        sent = await stage.crm.until(conversation, "widgetMessage", 2)
+        assert texts(sent) == ["first", "third"]
+        tries = [c.headers["webhook-id"] for c in stage.crm.of(conversation, "widgetMessage")]
+        assert len(set(tries)) == 3
+        assert tries[0] == tries[1] == tries[2]
+        state = await stage.until(conversation, lambda s: len(s.parked) == 1)
+        parked = next(e for e in await stage.events(conversation) if e.type == "delivery.parked")
+        assert state.parked == (parked.body.message_id,)
+
+
+async def test_a_desk_that_is_lost_while_connected_is_given_up(pair: StorePair) -> None:
+    async with staged(pair, deadlines={"lost_after_s": 0.5}) as stage:
+        conversation = await connected(stage)
+        stage.crm.answers["widgetMessage"] = [503] * 100
+        await stage.say(conversation, "does anybody hear me?")
+        await stage.until(conversation, lambda s: s.handover and s.handover.rung == 1)
+        failed = [e for e in await stage.events(conversation) if e.type == "handover.rung_failed"]
+        assert [e.body.reason for e in failed] == ["desk_lost"]
+
+
+async def test_silence_ends_a_connected_handover(pair: StorePair) -> None:
+    async with staged(pair, deadlines={"idle_after_s": 0.5}) as stage:
+        conversation = await connected(stage)
+        await stage.until_stage(conversation, None)
+        ended = [e for e in await stage.events(conversation) if e.type == "handover.ended"]
+        assert [e.body.reason for e in ended] == ["idle"]
+        await stage.crm.until(conversation, "widgetEndSession")
+
+
+async def test_the_bot_is_silent_from_the_request_on(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        conversation = await asked(stage)
+        await stage.until_stage(conversation, "offered")
+        for text in ("hello?", "what are your opening hours?"):
+            await stage.say(conversation, text)
+        await stage.report(conversation, "escalationSuccess", agent="Noor")
+        await stage.say(conversation, "opening hours?")
+        await stage.crm.until(conversation, "widgetMessage", 3)
+        events = await stage.events(conversation)
+        start = next(i for i, e in enumerate(events) if e.type == "handover.requested")
+        assert not [e for e in events[start:] if e.type == "message.posted" and e.body.author == "bot"]
+
+
+async def test_a_crm_with_its_own_front_end(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        headers = {"Authorization": stage.wire_key, "botid": stage.bot_id}
+
+        async def chat(event: str, **fields: Any) -> tuple[int, Any]:
+            body = {"platformConversationId": "case-7", "eventType": event, **fields}
+            async with stage.http.post(f"{stage.base}/converse/chat", json=body, headers=headers) as reply:
+                return reply.status, await reply.json(content_type=None) if reply.status != 200 else None
+
+        assert (await chat("startSession"))[0] == 200
+        assert (await chat("startSession"))[0] == 200
+        (welcome,) = await stage.crm.until("case-7", "sendMessage")
+        assert welcome.body["data"]["type"] == "text"
+        assert (await chat("message", text="talk to a person"))[0] == 200
+        await stage.crm.until("case-7", "escalate")
+        found = await stage.node.converse.find(stage.connection_id, "case-7")
+        assert found is not None
+        await stage.until_stage(found[0], "connected")
+        status, answer = await chat("message", text="still there?")
+        assert (status, answer["code"]) == (409, "owned_by_desk")
+        status, answer = await stage.report("case-7", "message", text="x")
+        assert (status, answer["code"]) == (409, "not_a_widget_conversation")
+        assert (await chat("endSession"))[0] == 200
+        assert (await chat("message", text="again"))[0] == 200
+        later = await stage.node.converse.find(stage.connection_id, "case-7")
+        assert later is not None
+        assert later[0] != found[0]
