@@ -38,7 +38,7 @@ class TransactionalConsumer(ABC):
     def apply(self, conn: sa.Connection, events: Sequence[Recorded]) -> None:
         """Write the effect of ``events``.  Runs on the writer's thread: short, no other I/O."""
 
-    async def applied(self, events: Sequence[Recorded]) -> None:
+    async def applied(self, events: Sequence[Recorded]) -> None:  # noqa: B027 - most need no wake-up
         """Called on the loop after the commit, to wake whoever waits for the effect.  May be missed by a crash."""
 
 

@@ -1,7 +1,7 @@
 """The writer's statements on PostgreSQL: one round trip to lock, one to write and commit.
 
 One JSON parameter per statement (``json_to_recordset``): psycopg's dumping of Python lists for ``unnest`` costs twice
-as much.  Bodies and states travel as JSON *strings*, so that nothing a visitor types (NUL as ``\\u0000``, above all)
+as much.  Bodies and states travel as JSON *strings*, so that nothing a visitor types (a NUL, above all)
 is looked at by the server's JSON reader.  Rows are locked in the order of their ids: unsorted, writers deadlock.
 """
 
@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 import psycopg
 import sqlalchemy as sa
 
 from warmline.journal.kinds import StoredEvent
-from warmline.journal.store import Changes, Found, KeyName, KnownKey, StaleCache, StreamName, Wanted
+from warmline.journal.store import Changes, Found, KeyName, KnownKey, StaleCache, StreamName, StreamRow, Wanted
 from warmline.kernel.envelope import TOMBSTONE
 
 _MAKE = (
@@ -90,6 +90,11 @@ class _Stream(msgspec.Struct, gc=False):
     c: str | None
     a: int
 
+    @staticmethod
+    def of(row: StreamRow, at: int) -> _Stream:
+        id_, _name, before, seq, state, version, epoch, conversation = row
+        return _Stream(id_, before, seq, state, version, epoch, conversation, at)
+
 
 class _Event(msgspec.Struct, gc=False):
     s: int
@@ -124,17 +129,12 @@ class _Settled(msgspec.Struct, gc=False):
     k: str
 
 
-def _json(rows: list[Any]) -> tuple[str]:
-    return (msgspec.json.encode(rows).decode(),)
-
-
 class PostgresStore:
     """A writing connection of one process among several."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
-        driver = connection.connection.dbapi_connection
-        assert isinstance(driver, psycopg.Connection)
+        driver: Any = connection.connection.dbapi_connection
         self._driver: psycopg.Connection[Any] = driver
         self._transaction: sa.RootTransaction | None = None
 
@@ -151,8 +151,8 @@ class PostgresStore:
         rows: dict[int, Found] = {}
         known: dict[KeyName, KnownKey] = {}
         with self._driver.pipeline():
-            locking = self._driver.execute(_LOCK, _json([_Lock(*lock) for lock in locks]), prepare=True)
-            looking = self._driver.execute(_KEYS, _json([_Key(*key) for key in keys]), prepare=True) if keys else None
+            locking = self._run(_LOCK, [_Lock(*lock) for lock in locks])
+            looking = self._run(_KEYS, [_Key(*key) for key in keys]) if keys else None
             rows = {row[0]: Found(*row) for row in locking.fetchall()}
             if looking is not None:
                 known = {(row[0], row[1]): KnownKey(*row[2:]) for row in looking.fetchall()}
@@ -163,8 +163,8 @@ class PostgresStore:
         make = sorted(want.name for want in wanted if want.create)
         with self._driver.pipeline():
             if make:
-                self._driver.execute(_MAKE, _json([_Name(*name) for name in make]), prepare=True)
-            found = self._driver.execute(_IDS, _json([_Name(*want.name) for want in wanted]), prepare=True)
+                self._run(_MAKE, [_Name(*name) for name in make])
+            found = self._run(_IDS, [_Name(*want.name) for want in wanted])
             return {(row[0], row[1]): row[2] for row in found.fetchall()}
 
     def next_position(self) -> int:
@@ -189,35 +189,34 @@ class PostgresStore:
         return ((row[0], row[1]), Found(*row[2:])) if row else None
 
     def write(self, changes: Changes, *, commit: bool) -> None:
-        run = self._driver.execute
-        at = changes.at
+        updated: psycopg.Cursor[Any] | None = None
         with self._driver.pipeline():
             if changes.streams:
-                # The rows are locked and were read under the lock; the guard is a backstop.
-                rows = [
-                    _Stream(r.id, r.before, r.seq, r.state, r.evolve_version, r.epoch, r.conversation_id, at)
-                    for r in changes.streams
-                ]
-                updated = run(_UPDATE, _json(rows), prepare=True)
-                run(_EVENTS, _json([_Event(*row[1:]) for row in changes.events]), prepare=True)
+                updated = self._run(_UPDATE, [_Stream.of(row, changes.at) for row in changes.streams])
+                self._run(_EVENTS, [_Event(*row[1:]) for row in changes.events])
             if changes.keys:
-                run(_NEW_KEYS, _json([_NewKey(*row) for row in sorted(changes.keys)]), prepare=True)
-            if changes.settled:
-                run(_SETTLE, _json([_Settled(*row) for row in changes.settled]), prepare=True)
-            if changes.due:
-                run(_DUE, _json([_Due(*row) for row in changes.due]), prepare=True)
-            if changes.unused:
-                run(_UNUSED, (changes.unused,), prepare=True)
-            for row in changes.erasures:
-                run(_ERASE, (TOMBSTONE.decode(), row.stream, row.seq))
-                run(_ERASURE, row)
-            if commit and not changes.streams:
-                self.commit()
-        if changes.streams:
-            if updated.rowcount != len(changes.streams):
-                raise StaleCache
-            if commit:
-                self.commit()
+                self._run(_NEW_KEYS, [_NewKey(*row) for row in sorted(changes.keys)])
+            if changes.settled or changes.due or changes.unused or changes.erasures:
+                self._write_rare(changes)
+        # The rows are locked and were read under the lock; this is a backstop.
+        if updated is not None and updated.rowcount != len(changes.streams):
+            raise StaleCache
+        if commit:
+            self.commit()
+
+    def _write_rare(self, changes: Changes) -> None:
+        if changes.settled:
+            self._run(_SETTLE, [_Settled(*row) for row in changes.settled])
+        if changes.due:
+            self._run(_DUE, [_Due(*row) for row in changes.due])
+        if changes.unused:
+            self._driver.execute(_UNUSED, (changes.unused,))
+        for row in changes.erasures:
+            self._driver.execute(_ERASE, (TOMBSTONE.decode(), row.stream, row.seq))
+            self._driver.execute(_ERASURE, row)
+
+    def _run(self, statement: LiteralString, rows: list[Any]) -> psycopg.Cursor[Any]:
+        return self._driver.execute(statement, (msgspec.json.encode(rows).decode(),), prepare=True)
 
     def commit(self) -> None:
         assert self._transaction is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -44,12 +45,11 @@ class SqliteStore:
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
-        driver = connection.connection.dbapi_connection
-        assert isinstance(driver, sqlite3.Connection)
-        self._driver = driver
-        self._cursor = driver.cursor()
+        driver: Any = connection.connection.dbapi_connection
+        self._cursor: sqlite3.Cursor = driver.cursor()
         self._transaction: sa.RootTransaction | None = None
-        self._stream = self._position = 0
+        self._stream = 0
+        self._position = 0
 
     def begin(self) -> None:
         self._transaction = self.connection.begin()

@@ -26,7 +26,7 @@ def upgrade(database: Database) -> list[str]:
     def steps(revision: Any, _context: MigrationContext) -> Any:
         return script._upgrade_revs("head", revision)
 
-    def note(*, step: Any, **_more: Any) -> None:
+    def note(_context: Any = None, step: Any = None, *_more: Any, **_named: Any) -> None:
         applied.append(step.up_revision_id)
 
     with database.engine.begin() as connection, EnvironmentContext(config, script, fn=steps) as environment:
