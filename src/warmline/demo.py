@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from warmline.accounts.access import SYSTEM, Scope
+from warmline.accounts.access import KEY_SCOPES, SYSTEM
 from warmline.accounts.model import NewKey
 from warmline.app import Node, tune_gc
 from warmline.conversations.widgets import LadderStep, Look, Widget
@@ -162,7 +162,7 @@ async def _seed(node: Node, known: DemoFile | None, crm_url: str) -> DemoFile:
 async def _key(node: Node, *, kind: str, connection_id: str | None) -> NewKey:
     if kind == "wire":
         return await node.api_keys.create(SYSTEM, kind="wire", label=_KEY_LABEL, connection_id=connection_id)
-    return await node.api_keys.create(SYSTEM, kind="v1", label=_KEY_LABEL, scopes=[scope.value for scope in Scope])
+    return await node.api_keys.create(SYSTEM, kind="v1", label=_KEY_LABEL, scopes=[scope.value for scope in KEY_SCOPES])
 
 
 # -- the file ----------------------------------------------------------------------------------------------------

@@ -54,9 +54,9 @@ class StageCrm:
         crm = cls()
         application = web.Application()
         application.router.add_post("/webhook", crm._webhook)
-        runner = web.AppRunner(application, access_log=None)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=0.1)
+        site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()
         crm.port = runner.addresses[0][1]
         try:

@@ -14,7 +14,7 @@ import aiohttp
 
 from tests.support.crm import StageCrm
 from tests.support.pair import StorePair
-from warmline.accounts.access import SYSTEM, Scope
+from warmline.accounts.access import KEY_SCOPES, SYSTEM
 from warmline.app import Node
 from warmline.conversations.widgets import LadderStep, Look, Widget
 from warmline.kernel.ids import uuid7
@@ -185,7 +185,7 @@ async def furnish(stage: Stage, deadlines: dict[str, float]) -> None:
         )
     )
     wire = await node.api_keys.create(SYSTEM, kind="wire", label="wire", connection_id=crm.connection.id)
-    api = await node.api_keys.create(SYSTEM, kind="v1", label="api", scopes=[scope.value for scope in Scope])
+    api = await node.api_keys.create(SYSTEM, kind="v1", label="api", scopes=[scope.value for scope in KEY_SCOPES])
     stage.bot_id, stage.connection_id, stage.desk_id = bot.id, crm.connection.id, desk.connection.id
     stage.widget_id, stage.wire_key, stage.v1_key = widget.id, wire.token, api.token
     stage.signing_secret = next(iter(crm.secrets.values()), "")
