@@ -50,6 +50,7 @@ class FrontWorker:
         self._pending: deque[tuple[int, BotLine]] = deque()
         self._closed = False
         self._behind = True
+        self._heard = 0
         self._wake = asyncio.Event()
         self._pause = Pause()
 
@@ -60,6 +61,7 @@ class FrontWorker:
                 self._take(event)
             elif event.seq > self._seen:
                 self._behind = True
+                self._heard = event.seq
         self._wake.set()
 
     def _take(self, event: Recorded) -> None:
@@ -100,7 +102,8 @@ class FrontWorker:
                 if event.seq == self._seen + 1:
                     self._take(event)
             if len(page) < _READ:
-                self._behind = False
+                # A hand-off may have come while reading, of an event that the reading was too early to find.
+                self._behind = self._seen < self._heard
                 return
 
     async def _show(self) -> None:

@@ -80,6 +80,7 @@ class ThreadWorker:
         self._leaving: tuple[str, bool] | None = None
         self._stalled = False
         self._behind = True
+        self._heard = 0
         self._wake = asyncio.Event()
         self._pause = Pause()
 
@@ -92,6 +93,7 @@ class ThreadWorker:
                 self._take(event)
             elif event.seq > self._seen:
                 self._behind = True
+                self._heard = event.seq
         self._wake.set()
 
     def poke(self) -> None:
@@ -158,8 +160,8 @@ class ThreadWorker:
                 if event.seq == self._seen + 1:
                     self._take(event)
             if len(page) < _READ:
-                # Hand-offs that came while reading were at most what has just been read; later ones start here.
-                self._behind = False
+                # A hand-off may have come while reading, of an event that the reading was too early to find.
+                self._behind = self._seen < self._heard
                 return
 
     # -- offering ------------------------------------------------------------------------------------------------
