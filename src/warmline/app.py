@@ -10,8 +10,9 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Self
 
+import sqlalchemy as sa
 import structlog
 
 from warmline import __version__
@@ -34,10 +35,11 @@ from warmline.handover.converse import Converse
 from warmline.handover.inbound import Inbound
 from warmline.handover.ladder import Deadlines, Ladders
 from warmline.handover.relay import Planner, Relay
-from warmline.journal.consumers import ConsumerRunner
+from warmline.journal.consumers import ConsumerRunner, ReactingConsumer, TransactionalConsumer
 from warmline.journal.deadlines import DeadlineRunner
 from warmline.journal.journal import Journal, tune_gc
 from warmline.journal.leases import LeaseKeeper
+from warmline.journal.tables import leases
 from warmline.kernel.clock import MINUTE, SECOND, Clock, SystemClock
 from warmline.kernel.ids import uuid7
 from warmline.platform import migrations
@@ -47,7 +49,8 @@ from warmline.platform.database import Database
 from warmline.platform.http import Outgoing
 from warmline.platform.settings import Settings
 from warmline.visitors.service import Visitors
-from warmline.web.api.wire import WireSurface
+from warmline.web.api.transcript_link import TranscriptLinks
+from warmline.web.api.wire import AGENT_PATH, WireSurface
 from warmline.web.hub import Hub
 from warmline.web.server import Server, WebOptions, build_application, make_server
 from warmline.web.stream import VisitorStream
@@ -67,7 +70,7 @@ class Node:
         self.clock = clock or SystemClock()
         self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> Node:
+    async def __aenter__(self) -> Self:
         try:
             await self._open_platform()
             await self._open_services()
@@ -94,6 +97,9 @@ class Node:
         await self._started(self.outgoing)
         self.journal = Journal(self.database, self.clock, self.bus, [conversation_kind], node_id=self.id)
         await self._started(self.journal)
+        if self.database.dialect == "sqlite":
+            # The store admits one process: whoever held a lease is gone, and nobody should wait for it to run out.
+            await self.journal.write(lambda conn: conn.execute(sa.update(leases).values(until=0)))
 
     async def _open_services(self) -> None:
         s, journal, clock, bus = self.settings, self.journal, self.clock, self.bus
@@ -120,17 +126,24 @@ class Node:
         )
         self.converse = Converse(journal, clock, self.ladders, idle_after=idle, bot_answers_within=patience)
         self.inbound = Inbound(journal)
+        self.transcript_links = TranscriptLinks(journal, clock, self.keyring, public_url=s.public_url)
         self.bots = Bots(journal, clock)
         self.deskwork = DeskWork(journal, clock, self.conversations)
 
     async def _start_background(self) -> None:
         journal, clock, bus = self.journal, self.clock, self.bus
-        leases = LeaseKeeper(journal, self.id)
+        keeper = LeaseKeeper(journal, self.id)
+        reply_to = f"{self.settings.public_url}{AGENT_PATH}"
         self.relay = Relay(
-            journal, clock, bus, leases, desk=self.connections.desk, links=lambda _conversation: (None, None)
+            journal,
+            clock,
+            bus,
+            keeper,
+            desk=self.connections.desk,
+            links=lambda conversation: (self.transcript_links.link(conversation), reply_to),
         )
         await self._started(self.relay)
-        consumers = [
+        consumers: list[TransactionalConsumer | ReactingConsumer] = [
             ConversationIndex(),
             Planner(clock, bus),
             BotRunner(journal, self.bots, self.ladders.for_conversation),
@@ -174,7 +187,7 @@ class Node:
                 max_body_bytes=s.max_body_bytes,
                 trusted_proxies=s.trusted_proxies,
             ),
-            routes=[*widget.routes(), *wire.routes()],
+            routes=[*widget.routes(), *wire.routes(), *self.transcript_links.routes()],
             sockets=widget.sockets(),
         )
         return make_server(application, host=s.host, port=s.port, drain=hub.drain, ready=ready)

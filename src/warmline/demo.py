@@ -19,8 +19,9 @@ import structlog
 
 from warmline.accounts.access import KEY_SCOPES, SYSTEM
 from warmline.accounts.model import NewKey
-from warmline.app import Node, tune_gc
+from warmline.app import Node
 from warmline.conversations.widgets import LadderStep, Look, Widget
+from warmline.journal.journal import tune_gc
 from warmline.kernel.errors import Unavailable
 from warmline.platform.settings import Settings
 
@@ -96,7 +97,7 @@ def _crm_port(known: DemoFile | None) -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
-            return port
+            return int(port)
     raise Unavailable("There is no free port between 8090 and 8189 for the sample CRM.")
 
 
@@ -108,9 +109,7 @@ async def _seed(node: Node, known: DemoFile | None, crm_url: str) -> DemoFile:
     base = node.settings.public_url
     if known is not None and node.connections.find(known.connection_id) is not None:
         if known.crm_url != crm_url:
-            await node.connections.update(
-                SYSTEM, known.connection_id, settings={"webhook_url": f"{crm_url}/webhook"}
-            )
+            await node.connections.update(SYSTEM, known.connection_id, settings={"webhook_url": f"{crm_url}/webhook"})
         if known.base_url != base:
             widget = await node.widgets.read(known.widget_id)
             origins = tuple(dict.fromkeys((*widget.allowed_origins, base)))

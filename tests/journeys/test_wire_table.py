@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from tests.support.node import Stage, staged
 from tests.support.pair import StorePair
 

@@ -73,9 +73,7 @@ class Stage:
         """One client frame over POST; the answer frame (``ack`` or ``refused``)."""
         if frame["frame"] in {"message", "cancel", "end", "contact"}:
             frame.setdefault("client_id", uuid7())
-        return await self.post(
-            f"/widget/send?conversation={conversation}", frame, bearer=self.tokens[conversation]
-        )
+        return await self.post(f"/widget/send?conversation={conversation}", frame, bearer=self.tokens[conversation])
 
     async def say(self, conversation: str, text: str) -> int:
         """The visitor says something; its seq."""
@@ -135,19 +133,17 @@ class Stage:
 
     async def until_stage(self, conversation: str, stage: str | None) -> Any:
         """Wait until the handover is in ``stage`` (None: no handover)."""
-        return await self.until(
-            conversation, lambda s: (s.handover.stage if s.handover else None) == stage
-        )
+        return await self.until(conversation, lambda s: (s.handover.stage if s.handover else None) == stage)
 
 
 @contextlib.asynccontextmanager
-async def staged(pair: StorePair, *, deadlines: dict[str, float] | None = None, **settings: Any) -> AsyncIterator[Stage]:
+async def staged(
+    pair: StorePair, *, deadlines: dict[str, float] | None = None, **settings: Any
+) -> AsyncIterator[Stage]:
     """Run a node on ``pair``; ``deadlines`` go to the CRM's rung (see LadderStep), ``settings`` to the settings."""
     port = free_port()
     async with StageCrm.running() as crm, aiohttp.ClientSession() as http:
-        chosen = pair.settings(
-            port=port, allow_private_targets=f"127.0.0.1:{crm.port}", **settings
-        )
+        chosen = pair.settings(port=port, allow_private_targets=f"127.0.0.1:{crm.port}", **settings)
         async with Node(chosen) as node:
             listening = asyncio.Event()
             server = await node.open_web(ready=lambda _address: listening.set())

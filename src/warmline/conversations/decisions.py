@@ -223,11 +223,7 @@ def _park(state: ConversationState, command: c.Park, _context: Context) -> Decis
     # A closed conversation takes no further facts; the relay's own list still holds the item.
     if state.status != "open" or command.message_id in state.parked:
         return []
-    return [
-        e.DeliveryParked(
-            message_id=command.message_id, connection_id=command.connection_id, reason=command.reason
-        )
-    ]
+    return [e.DeliveryParked(message_id=command.message_id, connection_id=command.connection_id, reason=command.reason)]
 
 
 def _resent(state: ConversationState, command: c.Resent, _context: Context) -> Decision:

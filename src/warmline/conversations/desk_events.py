@@ -114,26 +114,27 @@ def _end(_state: ConversationState, held: Handover, _command: DeskSays) -> Seque
 
 _Row = Callable[[ConversationState, Handover, DeskSays], Sequence[e.Body]]
 
-_TABLE: dict[tuple[str, str], _Row] = {
-    ("waiting", "queued"): _queue,
-    ("waiting", "joined"): _connect,
-    ("waiting", "replied"): _too_early,
-    ("waiting", "transferring"): _queue,
-    ("waiting", "failed"): _fail,
-    ("waiting", "left"): _vanish,
-    ("connected", "queued"): _begin_transfer,
-    ("connected", "joined"): _connect_again,
-    ("connected", "replied"): _reply,
-    ("connected", "transferring"): _begin_transfer,
-    ("connected", "failed"): _too_late,
-    ("connected", "left"): _end,
-    ("transferring", "queued"): _queue,
-    ("transferring", "joined"): _transfer,
-    ("transferring", "replied"): _reply,
-    ("transferring", "transferring"): _queue,
-    ("transferring", "failed"): _fail,
-    ("transferring", "left"): _end,
-} | {
-    ("requested", verb): _not_offered
-    for verb in ("queued", "joined", "transferring", "failed", "left")
-} | {("requested", "replied"): _too_early}
+_TABLE: dict[tuple[str, str], _Row] = (
+    {
+        ("waiting", "queued"): _queue,
+        ("waiting", "joined"): _connect,
+        ("waiting", "replied"): _too_early,
+        ("waiting", "transferring"): _queue,
+        ("waiting", "failed"): _fail,
+        ("waiting", "left"): _vanish,
+        ("connected", "queued"): _begin_transfer,
+        ("connected", "joined"): _connect_again,
+        ("connected", "replied"): _reply,
+        ("connected", "transferring"): _begin_transfer,
+        ("connected", "failed"): _too_late,
+        ("connected", "left"): _end,
+        ("transferring", "queued"): _queue,
+        ("transferring", "joined"): _transfer,
+        ("transferring", "replied"): _reply,
+        ("transferring", "transferring"): _queue,
+        ("transferring", "failed"): _fail,
+        ("transferring", "left"): _end,
+    }
+    | {("requested", verb): _not_offered for verb in ("queued", "joined", "transferring", "failed", "left")}
+    | {("requested", "replied"): _too_early}
+)

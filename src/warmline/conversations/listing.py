@@ -13,6 +13,7 @@ from warmline.conversations.tables import contacts, conversation_index
 from warmline.journal.journal import Journal
 from warmline.kernel.clock import Clock
 from warmline.kernel.errors import Invalid, NotFound
+from warmline.kernel.ids import is_uuid
 
 MAX_PAGE = 200
 
@@ -168,7 +169,10 @@ def _write_cursor(at: int, key: str) -> str:
 
 def _read_cursor(cursor: str) -> tuple[int, str]:
     try:
-        at, key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(":", 1)
-        return int(at), key
-    except (ValueError, binascii.Error) as bad:
-        raise Invalid("This cursor was not made here.", path="$.cursor") from bad
+        text, key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(":", 1)
+        at = int(text)
+    except (ValueError, binascii.Error):
+        at, key = -1, ""
+    if not 0 <= at < 2**53 or not is_uuid(key):
+        raise Invalid("This cursor was not made here.", path="query.cursor", code="cursor")
+    return at, key

@@ -166,7 +166,9 @@ def _message(state: ConversationState, body: e.MessagePosted, m: Moment) -> Conv
     if body.author == "visitor":
         # An unanswered earlier message keeps its moment: the visitor has been waiting since then.
         turn_at = state.turn_at if state.turn_seq and state.turn_asked else m.at
-        return replace(state, active_at=m.at, messages=state.messages + 1, turn_seq=m.seq, turn_at=turn_at, turn_asked=True)
+        return replace(
+            state, active_at=m.at, messages=state.messages + 1, turn_seq=m.seq, turn_at=turn_at, turn_asked=True
+        )
     return replace(state, active_at=m.at, messages=state.messages + 1)
 
 
@@ -207,9 +209,7 @@ def _queued(state: ConversationState, body: e.HandoverQueued, _m: Moment) -> Con
     if held is None:
         return state
     stage: Stage = "transferring" if held.stage == "transferring" else "queued"
-    return replace(
-        state, handover=replace(held, stage=stage, position=body.position, wait_minutes=body.wait_minutes)
-    )
+    return replace(state, handover=replace(held, stage=stage, position=body.position, wait_minutes=body.wait_minutes))
 
 
 def _connected(
@@ -226,9 +226,7 @@ def _transferring(state: ConversationState, body: e.HandoverTransferring, m: Mom
     held = state.handover
     if held is None:
         return state
-    held = replace(
-        held, stage="transferring", position=body.position, wait_minutes=body.wait_minutes, since=m.at
-    )
+    held = replace(held, stage="transferring", position=body.position, wait_minutes=body.wait_minutes, since=m.at)
     return replace(state, handover=held)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -93,9 +92,7 @@ class Conversations:
 
     async def cancel_waiting(self, conversation_id: str, visitor_id: str, *, client_id: str) -> int:
         """The visitor stops waiting for a person."""
-        return await self._as_visitor(
-            conversation_id, visitor_id, c.CancelHandover(by="visitor"), client_id, "cancel"
-        )
+        return await self._as_visitor(conversation_id, visitor_id, c.CancelHandover(by="visitor"), client_id, "cancel")
 
     async def end(self, conversation_id: str, visitor_id: str, *, client_id: str) -> int:
         """The visitor ends what is going on: the time with a person if one is there or awaited, else the conversation."""
@@ -117,7 +114,7 @@ class Conversations:
     ) -> int:
         """The visitor leaves an address.  It lands in the team's list of contacts."""
         command = c.LeaveContact(contact_id=uuid7(), name=name, email=email, phone=phone, text=text)
-        body = "\0".join((name, email, phone, text))
+        body = f"{name}\0{email}\0{phone}\0{text}"
         return await self._as_visitor(conversation_id, visitor_id, command, client_id, body)
 
     # -- people and programs -------------------------------------------------------------------------------------
@@ -153,9 +150,7 @@ class Conversations:
             known = conn.execute(sa.select(reads.c.seq).where(here)).scalar()
             if known is None:
                 conn.execute(
-                    sa.insert(reads).values(
-                        conversation_id=conversation_id, participant=participant, seq=seq, at=now
-                    )
+                    sa.insert(reads).values(conversation_id=conversation_id, participant=participant, seq=seq, at=now)
                 )
                 return True
             if known >= seq:
@@ -204,8 +199,8 @@ class Conversations:
             .order_by(conversation_index.c.started_at.desc())
             .limit(1)
         )
-        found: Any = await self.journal.read(lambda conn: conn.execute(query).scalar())
-        return found
+        found = await self.journal.read(lambda conn: conn.execute(query).scalar())
+        return None if found is None else str(found)
 
 
 def _key(scope: str, key: str, body: str) -> IdempotencyKey:

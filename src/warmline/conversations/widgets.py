@@ -151,9 +151,7 @@ class Widgets:
         widget = replace(check_widget(widget), updated_at=self._clock.now())
 
         def write(conn: sa.Connection) -> int:
-            return conn.execute(
-                sa.update(widgets).where(widgets.c.id == widget.id).values(**_row(widget))
-            ).rowcount
+            return conn.execute(sa.update(widgets).where(widgets.c.id == widget.id).values(**_row(widget))).rowcount
 
         if not await self._journal.write(write):
             raise NotFound("There is no such widget.")
@@ -177,7 +175,7 @@ def _row(widget: Widget) -> dict[str, object]:
 
 
 def _widget(row: sa.Row[tuple[object, ...]]) -> Widget:
-    values = row._mapping  # noqa: SLF001 - SQLAlchemy's public way to read a row by name
+    values = row._mapping
     return Widget(
         id=values["id"],
         name=values["name"],

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -255,7 +256,7 @@ class Connections:
             row.shown.id for row in self._rows.values() if row.sealed and self._keyring.needs_reencryption(row.sealed)
         ]
         for connection_id in old:
-            await self._journal.write(lambda conn, wanted=connection_id: self._reseal(conn, wanted))
+            await self._journal.write(partial(self._reseal, connection_id=connection_id))
         await self._changed()
         return len(old)
 

@@ -66,9 +66,7 @@ class Inbound:
             raise
 
 
-def command_of(
-    event: DeskEvent, connection_id: str, *, bot_id: str | None, epoch: int | None
-) -> c.DeskSays | None:
+def command_of(event: DeskEvent, connection_id: str, *, bot_id: str | None, epoch: int | None) -> c.DeskSays | None:
     """The command for a desk's event, None for events that are not kept (typing, unknown ones)."""
 
     def says(verb: c.DeskVerb, **more: object) -> c.DeskSays:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-
-
 from warmline.conversations.events import Rung
 from warmline.conversations.widgets import LadderStep, Widgets
 from warmline.handover.connections import Connection, Connections
@@ -72,5 +70,3 @@ class Ladders:
             idle_after=ms(step.idle_after_s, base.idle_after_s),
             lost_after=ms(step.lost_after_s, base.lost_after_s),
         )
-
-

@@ -20,7 +20,7 @@ class Pause:
 
     def next(self, at_least: float | None = None) -> float:
         """The next pause in seconds; not shorter than what the other side asked for."""
-        ceiling = min(self._cap, self._first * 2 ** min(self._tries, 16))
+        ceiling = min(self._cap, self._first * float(2 ** min(self._tries, 16)))
         self._tries += 1
         # Half fixed, half random: a pause of nearly zero would not be one.
         pause = ceiling / 2 + random.random() * ceiling / 2

@@ -1,5 +1,6 @@
 """Tables of the relay: one row per attempt at a desk, the messages that could
-not be delivered, and the conversations of CRMs that are their own front end."""
+not be delivered, and the conversations of CRMs that are their own front end.
+"""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class ConverseEvent(Protocol):
 class WireSurface:
     """The two paths.  The parsers come from the custom CRM's desk; ``serves`` tells whose bot an id is."""
 
-    def __init__(  # noqa: PLR0913 - bound once by the composition root
+    def __init__(
         self,
         keys: ApiKeys,
         inbound: Inbound,
