@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import structlog
 
 from warmline.journal.kinds import Appended, Codec, Context, Meta, encode
@@ -20,7 +21,6 @@ from warmline.journal.store import (
     Changes,
     DueRow,
     ErasureRow,
-    EventRow,
     Found,
     KeyRow,
     KnownKey,
@@ -37,16 +37,13 @@ REFIRE_AFTER = 5_000
 """A due deadline whose command was refused or changed nothing is looked at again after this many milliseconds."""
 
 
-class Cached:
-    """A stream as last committed.  Never changed in place."""
+class Cached(msgspec.Struct, frozen=True, gc=False):
+    """A stream as last committed."""
 
-    __slots__ = ("deadlines", "id", "seq", "state")
-
-    def __init__(self, id_: int, seq: int, state: Any, deadlines: Mapping[str, int]) -> None:
-        self.id = id_
-        self.seq = seq
-        self.state = state
-        self.deadlines = deadlines
+    id: int
+    seq: int
+    state: Any
+    deadlines: Mapping[str, int]
 
 
 class Cache:
@@ -237,7 +234,7 @@ class Batch:
             conversation = conversation_of(stream_id, state)
             position = self._store.next_position()
             type_, version = body.TYPE, body.VERSION
-            rows.append(EventRow(position, work.id, seq, type_, version, at, actor, conversation, epoch, raw.decode()))
+            rows.append((position, work.id, seq, type_, version, at, actor, conversation, epoch, raw.decode()))
             recorded.append(
                 Recorded(
                     stream_kind=kind.name,

@@ -15,7 +15,7 @@ import structlog
 from warmline.journal import reading
 from warmline.journal.kinds import Appended, Codec, IdempotencyKey, StreamKind
 from warmline.journal.requests import AppendRequest, EraseRequest, FireRequest, FunctionRequest, Request
-from warmline.journal.tables import idempotency, journal_meta, leases
+from warmline.journal.tables import journal_meta, leases
 from warmline.journal.wire import SUBJECT, decode_events, encode_events
 from warmline.journal.writer import Writer
 from warmline.kernel.clock import DAY, Clock
@@ -34,6 +34,12 @@ MOST_WAITING = 20_000
 """Requests that may wait for the writer before new ones are turned away."""
 KEYS_KEPT = 7 * DAY
 _PURGE_PAGE = 1_000
+_PURGE = {
+    "sqlite": "DELETE FROM idempotency WHERE at < :before"
+    " AND rowid IN (SELECT rowid FROM idempotency ORDER BY rowid LIMIT :page)",
+    "postgresql": "DELETE FROM idempotency WHERE ctid = ANY (ARRAY("
+    "SELECT ctid FROM idempotency WHERE at < :before LIMIT :page))",
+}
 _HOUSEKEEPING_S = 600
 
 
@@ -157,14 +163,12 @@ class Journal:
 
     async def purge_keys(self) -> int:
         """Forget the idempotency keys older than seven days; how many."""
-        before = self.clock.now() - KEYS_KEPT
-        name = sa.tuple_(idempotency.c.scope, idempotency.c.key)
-        old = sa.select(idempotency.c.scope, idempotency.c.key).where(idempotency.c.at < before).limit(_PURGE_PAGE)
-        statement = sa.delete(idempotency).where(name.in_(old))
+        values = {"before": self.clock.now() - KEYS_KEPT, "page": _PURGE_PAGE}
+        statement = sa.text(_PURGE[self.database.dialect])
         purged = 0
         while True:
             # In small pieces: the writer's thread has other things to do.
-            gone = await self.write(lambda conn: conn.execute(statement).rowcount)
+            gone = await self.write(lambda conn: conn.execute(statement, values).rowcount)
             purged += gone
             if gone < _PURGE_PAGE:
                 return purged

@@ -54,19 +54,11 @@ class StreamRow(NamedTuple):
     conversation_id: str | None
 
 
-class EventRow(NamedTuple):
-    """One new event."""
+EventRow = tuple[int, int, int, str, int, int, str, str | None, int, str]
+"""One new event: position, stream, seq, type, version, at, actor, conversation id, owner epoch, body.
 
-    position: int
-    stream: int
-    seq: int
-    type: str
-    version: int
-    at: int
-    actor: str
-    conversation_id: str | None
-    owner_epoch: int
-    body: str
+A bare tuple: naming its parts would cost more than reading them.
+"""
 
 
 class KeyRow(NamedTuple):

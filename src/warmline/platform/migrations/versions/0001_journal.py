@@ -61,7 +61,8 @@ def _create_rest() -> None:
         sa.Column("body_hash", sa.Text, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
     )
-    op.create_index("idempotency_at", "idempotency", ["at"])
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("CREATE INDEX idempotency_at ON idempotency USING brin (at)")
     op.create_table(
         "deadlines",
         sa.Column("stream", sa.BigInteger, primary_key=True),
