@@ -7,6 +7,7 @@ work its role asks for, and serves the web surfaces.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -14,6 +15,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 import structlog
+from litestar.types import ControllerRouterHandler
 
 from warmline import __version__
 from warmline.accounts.api_keys import ApiKeys
@@ -51,6 +53,8 @@ from warmline.platform.settings import Settings
 from warmline.visitors.service import Visitors
 from warmline.web.api.transcript_link import TranscriptLinks
 from warmline.web.api.wire import AGENT_PATH, WireSurface
+from warmline.web.console import ConsoleContext, create_console
+from warmline.web.front import Health
 from warmline.web.hub import Hub
 from warmline.web.server import Server, WebOptions, build_application, make_server
 from warmline.web.stream import VisitorStream
@@ -167,7 +171,7 @@ class Node:
 
         hub = Hub(self.journal, self.bus, item=visitor_item, events=events)
         await self._started(hub)
-        limits = WidgetLimits(self.clock)
+        limits = WidgetLimits(self.clock, scale=s.rate_limit_scale)
         views = Views(item=visitor_item, state=visitor_state, visitor_of=lambda state: state.visitor_id, events=events)
         stream = VisitorStream(hub, self.conversations, self.visitors, views, limits)
         widget = WidgetSurface(stream, self.widgets, limits, public_url=s.public_url)
@@ -189,8 +193,42 @@ class Node:
             ),
             routes=[*widget.routes(), *wire.routes(), *self.transcript_links.routes()],
             sockets=widget.sockets(),
+            handlers=await self._handlers(),
+            health=Health({"store": self._store_answers, "bus": self._bus_answers}),
         )
         return make_server(application, host=s.host, port=s.port, drain=hub.drain, ready=ready)
+
+
+    async def _handlers(self) -> list[ControllerRouterHandler]:
+        """The routes that the framework serves: the console and our own API."""
+        console = ConsoleContext(
+            accounts=self.accounts,
+            api_keys=self.api_keys,
+            journal=self.journal,
+            clock=self.clock,
+            public_url=self.settings.public_url,
+            first_run_code=await self._first_run_code(),
+            services={},
+        )
+        return list(create_console(console))
+
+    async def _first_run_code(self) -> str:
+        """What the first member must know: written where only the operator reads, until somebody has signed up."""
+        path = self.settings.data / "first-run-code.txt"
+        if await self.accounts.has_members():
+            path.unlink(missing_ok=True)
+            return ""
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(6) + "\n", encoding="ascii")
+        log.warning("nobody can sign in yet", open=f"{self.settings.public_url}/console", code_in=str(path))
+        return path.read_text(encoding="ascii").strip()
+
+    async def _store_answers(self) -> bool:
+        return await self.journal.read(lambda conn: conn.execute(sa.select(1)).scalar()) == 1
+
+    async def _bus_answers(self) -> bool:
+        return self.bus.connected
 
 
 def run_server(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:

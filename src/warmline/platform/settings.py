@@ -41,6 +41,7 @@ class Settings:
     allow_http_targets: bool
     trusted_proxies: tuple[str, ...]
     max_body_bytes: int
+    rate_limit_scale: int
     session_hours: int
     conversation_idle_minutes: int
     answer_within_s: int
@@ -105,6 +106,12 @@ GROUPS: tuple[Group, ...] = (
                 number(1_024, 1_073_741_824),
                 1_048_576,
                 "Largest request body that is read; a larger one is refused. In bytes.",
+            ),
+            Setting(
+                "rate_limit_scale",
+                number(1, 1_000_000),
+                1,
+                "Multiplies what one visitor, one address and one API key may do per second; raise it for load tests.",
             ),
         ),
     ),

@@ -7,23 +7,26 @@ from warmline.platform.limits import RateLimiter
 
 RULES: dict[str, tuple[float, int]] = {
     # rule: (per second on average, at once)
-    "visitor.message": (1.0, 20),
+    "visitor.message": (2.0, 30),
     "visitor.typing": (2.0, 10),
-    "visitor.start": (1 / 60, 5),
+    "visitor.start": (1 / 20, 10),
     # Many visitors share one address (an office, a mobile network).
-    "address.message": (20.0, 200),
-    "address.start": (0.5, 60),
-    "address.session": (5.0, 200),
+    "address.message": (50.0, 500),
+    "address.start": (2.0, 200),
+    "address.session": (10.0, 400),
 }
 
 
 class WidgetLimits:
-    """Token buckets for every rule.  ``rules`` overrides the table, in the same shape."""
+    """Token buckets for every rule.  ``rules`` overrides the table, in the same shape; ``scale`` multiplies all."""
 
-    def __init__(self, clock: Clock, rules: dict[str, tuple[float, int]] | None = None) -> None:
+    def __init__(
+        self, clock: Clock, rules: dict[str, tuple[float, int]] | None = None, *, scale: int = 1
+    ) -> None:
         table = RULES | (rules or {})
         self._buckets = {
-            rule: RateLimiter(clock, per_second=per_second, burst=burst) for rule, (per_second, burst) in table.items()
+            rule: RateLimiter(clock, per_second=per_second * scale, burst=burst * scale)
+            for rule, (per_second, burst) in table.items()
         }
 
     def take(self, rule: str, key: str) -> float:
