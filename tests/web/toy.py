@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from warmline.conversations import events as e
 from warmline.conversations.model import ConversationState, Moment, evolve, initial
@@ -28,6 +29,7 @@ from warmline.web.stream import VisitorStream
 from warmline.web.stream_limits import WidgetLimits
 from warmline.web.stream_ports import Views
 from warmline.web.widget.routes import WidgetSurface
+
 
 @dataclass(frozen=True)
 class Look:
@@ -63,7 +65,7 @@ class ListJournal:
         self.listeners: list[Callable[[Sequence[Recorded]], None]] = []
         self.deaf = False
         self.reads = 0
-        self.before_read: Callable[[], None] | None = None
+        self.before_read: Callable[[], object] | None = None
 
     def listen(self, fn: Callable[[Sequence[Recorded]], None]) -> Callable[[], None]:
         self.listeners.append(fn)
@@ -81,6 +83,7 @@ class ListJournal:
                 at=at,
                 actor="test",
                 owner_epoch=1,
+                raw=msgspec.json.encode(body),
                 body=body,
             )
             for index, body in enumerate(bodies)
@@ -224,6 +227,12 @@ class Web:
     finished: asyncio.Task[None]
     sockets: list[Socket] = field(default_factory=list)
 
+    async def until_left(self) -> None:
+        """Wait until the server has noticed that every connection is gone."""
+        async with asyncio.timeout(5):
+            while self.hub.connections:  # noqa: ASYNC110 - the hub tells nobody when one leaves
+                await asyncio.sleep(0.001)
+
     async def socket(self, origin: str | None = "") -> Socket:
         headers = {} if origin is None else {"Origin": origin or self.base}
         ws = await self.http.ws_connect(f"{self.base}/widget/ws", headers=headers, max_msg_size=0, compress=0)
@@ -280,8 +289,12 @@ async def running(*, rules: dict[str, tuple[float, int]] | None = None, **applic
     stream = VisitorStream(hub, conversations, ToyVisitors(), views, limits)
     surface = WidgetSurface(stream, ToyWidgets(), limits, public_url="https://chat.example")
     front = build_application(
-        WebOptions(public_url="https://chat.example", version="0", max_body_bytes=application.pop("max_body_bytes", 100_000),
-                   trusted_proxies=application.pop("trusted_proxies", ())),
+        WebOptions(
+            public_url="https://chat.example",
+            version="0",
+            max_body_bytes=application.pop("max_body_bytes", 100_000),
+            trusted_proxies=application.pop("trusted_proxies", ()),
+        ),
         routes=[*surface.routes(), *application.pop("routes", ())],
         sockets=surface.sockets(),
         **application,

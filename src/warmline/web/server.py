@@ -105,24 +105,23 @@ def _on_validation(_request: Request[Any, Any, Any], error: ValidationException)
 def invalid_from(error: ValidationException) -> Invalid:
     """The first fault Litestar names, as an Invalid with a JSON-path (body) or ``query.name``, ``path.name`` …"""
     faults = [fault for fault in error.extra or () if isinstance(fault, dict)]
-    if not faults:
-        cause = error.__cause__
-        if isinstance(cause, msgspec.ValidationError):
-            return explain(str(cause))
+    cause = error.__cause__
+    if isinstance(cause, msgspec.ValidationError):
+        # The cause knows the whole path, below the handler's own arguments: $.data.items[1].text, $.limit
+        found = explain(str(cause))
+        path: str = found.fields["path"]
+        if path == "$.data" or path.startswith(("$.data.", "$.data[")):
+            found.fields["path"] = "$" + path[len("$.data") :]
+            return found
+    elif faults:
+        found = explain(str(faults[0].get("message", "")))
+    else:
         return Invalid("The body is not well-formed JSON.", code="malformed_json")
-    fault = faults[0]
-    found = explain(str(fault.get("message", "")))
-    key, source = str(fault.get("key", "")), str(fault.get("source", "body") or "body")
-    found.fields["path"] = _path_of(found.fields["path"], key, source)
+    if faults:
+        source, key = faults[0].get("source", "body"), str(faults[0].get("key", ""))
+        place = "$" if source == "body" else str(getattr(source, "value", source))
+        found.fields["path"] = f"{place}.{key}" if key else place
     return found
-
-
-def _path_of(path: str, key: str, source: str) -> str:
-    if source != "body":
-        return f"{source}.{key}" if key else source
-    if path != "$" or not key:
-        return path
-    return "$" if key == "data" else f"$.{key}"
 
 
 def _on_serialization(_request: Request[Any, Any, Any], error: SerializationException) -> Response[bytes]:

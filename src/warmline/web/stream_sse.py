@@ -75,9 +75,7 @@ class EventStreamEndpoint:
         finally:
             hub.unregister(outlet)
 
-    async def _follow(
-        self, outlet: EventStreamOutlet, conversation: str, incarnation: str | None, since: int
-    ) -> None:
+    async def _follow(self, outlet: EventStreamOutlet, conversation: str, incarnation: str | None, since: int) -> None:
         # The answer has begun: from here on a failure can only be told as a close event.
         try:
             await self._stream.follow(outlet, conversation, incarnation, since)

@@ -41,7 +41,9 @@ def load_assets(folder: Traversable) -> dict[str, Asset]:
                 walk(entry, f"{name}/")
             else:
                 body = entry.read_bytes()
-                found[name] = Asset(body, _media_type(name), b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"')
+                found[name] = Asset(
+                    body, _media_type(name), b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
+                )
 
     walk(folder, "")
     return found

@@ -133,9 +133,7 @@ class WidgetSurface:
             await send_bytes(send, 403, body.encode(), _page_headers(policy(["*"], ())))
             return
         accept = (header(scope, b"accept-language") or b"").decode("latin-1")
-        page = frame_page(
-            widget, base=self._base, static=self._assets.prefix, origin=origin, accept_language=accept
-        )
+        page = frame_page(widget, base=self._base, static=self._assets.prefix, origin=origin, accept_language=accept)
         ancestors = ["'self'", *widget.allowed_origins]
         await send_bytes(send, 200, page.encode(), _page_headers(policy(ancestors, [self._socket_origin])))
 
