@@ -32,6 +32,7 @@ async def test_a_gap_is_answered_whole_and_hidden_events_are_ranges(web: Web) ->
     assert sync["events"][1] == {"seq": 3, "type": "skip", "to": 4}
     assert numbers(sync["events"]) == [2, 3, 4, 5]
     assert sync["seq"] == 5
+    assert sync["reads"] == {"agent": 0, "visitor": 0}
     assert sync["state"] == {"status": "open", "owner": "bot", "owner_epoch": 1, "handover": None}
 
 

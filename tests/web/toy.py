@@ -283,9 +283,7 @@ async def running(*, rules: dict[str, tuple[float, int]] | None = None, **applic
     hub = Hub(journal, bus, item=visitor_item, events=journal.events)
     await hub.start()
     limits = WidgetLimits(clock, rules)
-    views = Views(
-        item=visitor_item, state=visitor_state, visitor_of=lambda state: state.visitor_id, events=journal.events
-    )
+    views = Views(state=visitor_state, visitor_of=lambda state: state.visitor_id)
     stream = VisitorStream(hub, conversations, ToyVisitors(), views, limits)
     surface = WidgetSurface(stream, ToyWidgets(), limits, public_url="https://chat.example")
     front = build_application(

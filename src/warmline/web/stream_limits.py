@@ -20,9 +20,7 @@ RULES: dict[str, tuple[float, int]] = {
 class WidgetLimits:
     """Token buckets for every rule.  ``rules`` overrides the table, in the same shape; ``scale`` multiplies all."""
 
-    def __init__(
-        self, clock: Clock, rules: dict[str, tuple[float, int]] | None = None, *, scale: int = 1
-    ) -> None:
+    def __init__(self, clock: Clock, rules: dict[str, tuple[float, int]] | None = None, *, scale: int = 1) -> None:
         table = RULES | (rules or {})
         self._buckets = {
             rule: RateLimiter(clock, per_second=per_second * scale, burst=burst * scale)

@@ -77,16 +77,13 @@ class Widgets(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Views:
-    """How a visitor sees a conversation.
+    """How a visitor sees a conversation's state.
 
-    ``item`` gives an event's item, ``{"seq", "type": "skip"}`` when it is not for him; ``state`` the sync
-    frame's ``state``; ``visitor_of`` whose conversation a state is.
+    ``state`` gives the sync frame's ``state``; ``visitor_of`` the visitor a state belongs to ("" when erased).
     """
 
-    item: Callable[[Any], dict[str, Any]]
     state: Callable[[Any], dict[str, Any]]
     visitor_of: Callable[[Any], str]
-    events: EventsAfter
 
 
 class Limits(Protocol):

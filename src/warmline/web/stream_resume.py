@@ -39,7 +39,7 @@ async def resume(
             "events": [],
             "seq": seq,
             "state": views.state(state),
-            "reads": await conversations.reads(conversation),
+            "reads": {"agent": 0, "visitor": 0} | await conversations.reads(conversation),
         }
         text = None
         if incarnation == hub.journal.incarnation:
