@@ -18,12 +18,14 @@ import structlog
 from litestar.types import ControllerRouterHandler
 
 from warmline import __version__
+from warmline.accounts.answers import Answers
 from warmline.accounts.api_keys import ApiKeys
 from warmline.accounts.service import Accounts
 from warmline.bots.runner import BotRunner
 from warmline.bots.service import Bots
 from warmline.conversations.index import ConversationIndex
 from warmline.conversations.kind import CONVERSATION, conversation_kind
+from warmline.conversations.listing import Listing
 from warmline.conversations.service import Conversations
 from warmline.conversations.views import visitor_item, visitor_state
 from warmline.conversations.widgets import Widgets
@@ -36,6 +38,7 @@ from warmline.handover.connections import Connections
 from warmline.handover.converse import Converse
 from warmline.handover.inbound import Inbound
 from warmline.handover.ladder import Deadlines, Ladders
+from warmline.handover.parked import Parked
 from warmline.handover.relay import Planner, Relay
 from warmline.journal.consumers import ConsumerRunner, ReactingConsumer, TransactionalConsumer
 from warmline.journal.deadlines import DeadlineRunner
@@ -51,6 +54,8 @@ from warmline.platform.database import Database
 from warmline.platform.http import Outgoing
 from warmline.platform.settings import Settings
 from warmline.visitors.service import Visitors
+from warmline.web.api.door import Services as ApiServices
+from warmline.web.api.routes import api_router
 from warmline.web.api.transcript_link import TranscriptLinks
 from warmline.web.api.wire import AGENT_PATH, WireSurface
 from warmline.web.console import ConsoleContext, create_console
@@ -210,7 +215,19 @@ class Node:
             first_run_code=await self._first_run_code(),
             services={},
         )
-        return list(create_console(console))
+        api = ApiServices(
+            api_keys=self.api_keys,
+            answers=Answers(self.journal, self.keyring, self.clock),
+            bots=self.bots,
+            clock=self.clock,
+            connections=self.connections,
+            conversations=self.conversations,
+            listing=Listing(self.journal, self.clock),
+            parked=Parked(self.journal, self.clock, desk=self.connections.desk),
+            widgets=self.widgets,
+            public_url=self.settings.public_url,
+        )
+        return [*create_console(console), api_router(api, scale=self.settings.rate_limit_scale)]
 
     async def _first_run_code(self) -> str:
         """What the first member must know: written where only the operator reads, until somebody has signed up."""

@@ -19,6 +19,7 @@ class Scope(StrEnum):
 
     CONVERSATIONS_READ = "conversations:read"
     CONVERSATIONS_WRITE = "conversations:write"
+    CONVERSATIONS_ERASE = "conversations:erase"
     AGENTS_SPEAK = "agents:speak"
     CONNECTIONS_READ = "connections:read"
     CONNECTIONS_WRITE = "connections:write"

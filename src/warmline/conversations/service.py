@@ -126,13 +126,13 @@ class Conversations:
         return await self.journal.append(CONVERSATION, conversation_id, command, actor=actor, key=key)
 
     async def request_handover(
-        self, conversation_id: str, *, reason: Reason, by: str, actor: str
+        self, conversation_id: str, *, reason: Reason, by: str, actor: str, key: IdempotencyKey | None = None
     ) -> Appended[ConversationState]:
         """Ask for a person, down the ladder as it is configured now."""
         state, _seq = await self.snapshot(conversation_id)
         ladder = await self._ladder_for(state.widget_id, state.bot_id)
         command = c.RequestHandover(handover_id=uuid7(), reason=reason, by=by, ladder=ladder)
-        return await self.command(conversation_id, command, actor=actor)
+        return await self.command(conversation_id, command, actor=actor, key=key)
 
     async def snapshot(self, conversation_id: str) -> tuple[ConversationState, int]:
         """State and seq as committed.  Raises NotFound."""

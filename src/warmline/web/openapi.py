@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from warmline.kernel.errors import NotFound
 from warmline.web.front import RawRoute
+from warmline.web.openapi_framework import cold_document, cold_operations
 from warmline.web.openapi_operation import Operation
 from warmline.web.openapi_page import render_reference
 from warmline.web.problems import JSON, NOSNIFF, Receive, Scope, Send, send_bytes
@@ -24,10 +25,10 @@ DOCUMENT = "/api/openapi.json"
 REFERENCE = "/api/reference"
 STYLE = "/api/reference.css"
 _REF = "#/components/schemas/{name}"
-_METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
 
 SECURITY_SCHEMES: dict[str, Any] = {
     "apiKey": {"type": "http", "scheme": "bearer", "description": "A key made in the console, with scopes."},
+    "apiKeyHeader": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The same key."},
     "connectionKey": {
         "type": "apiKey",
         "in": "header",
@@ -75,21 +76,21 @@ class OpenApiDocument:
         ]
 
     def build(self) -> dict[str, Any]:
-        """The document.  Raises ValueError when two different types claim one schema name."""
-        framework = self._app.openapi_schema.to_schema()
-        schemas: dict[str, Any] = dict(framework.get("components", {}).get("schemas", {}))
-        paths = {
-            path: _with_problems(item)
-            for path, item in framework.get("paths", {}).items()
-            if path == self._api or path.startswith(self._api + "/")
-        }
+        """The document."""
+        cold = cold_operations(self._app, self._api)
         declared = [(route, route.operation) for route in self._raw if route.operation is not None]
-        refs, components = _describe([Problem, *_types_of(operation for _route, operation in declared)])
-        for name, schema in components.items():
-            if _shape(schemas.get(name, schema)) != _shape(schema):
-                msg = f"two types are called {name} in the OpenAPI document"
-                raise ValueError(msg)
-            schemas[name] = schema
+        bodies = [type_ for one in cold for type_ in (one.request, one.response) if type_ is not None]
+        refs, schemas = _describe([Problem, *bodies, *_types_of(operation for _route, operation in declared)])
+        known = {id(type_): schema for type_, schema in refs}
+        paths: dict[str, Any] = {}
+        for one in cold:
+            described = cold_document(one, known)
+            described["responses"] = {
+                str(one.status): _response(one.status, None if one.response is None else known[id(one.response)]),
+                **{str(status): _problem(status) for status in one.problems},
+                "default": _problem(0),
+            }
+            paths.setdefault(one.path, {})[one.method] = described
         for route, operation in declared:
             item = paths.setdefault(operation.path or route.path, {})
             item[route.method.lower()] = _operation(operation, refs)
@@ -197,31 +198,18 @@ def _response(status: int, schema: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _problem(status: int) -> dict[str, Any]:
-    return {
+    answer: dict[str, Any] = {
         "description": HTTPStatus(status).phrase if status else "Refused, and nothing was changed",
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-
-
-def _with_problems(item: dict[str, Any]) -> dict[str, Any]:
-    """The framework describes errors in its own shape; ours are problems, on every operation."""
-    changed = dict(item)
-    for method in _METHODS:
-        if method not in item:
-            continue
-        operation = dict(item[method])
-        responses = {
-            status: answer if status.startswith(("2", "3")) else _problem(int(status))
-            for status, answer in operation.get("responses", {}).items()
-            if status.isdigit()
-        }
-        operation["responses"] = {**responses, "default": _problem(0)}
-        changed[method] = operation
-    return changed
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        seconds = {"type": "integer", "minimum": 1}
+        answer["headers"] = {"Retry-After": {"description": "Seconds.", "required": True, "schema": seconds}}
+    return answer
 
 
 def _reachable(paths: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    """Only the schemas that the kept paths use: the framework also describes those of other areas."""
+    """Only the schemas that the paths use."""
     wanted: dict[str, Any] = {}
     pending: list[Any] = [paths]
     while pending:

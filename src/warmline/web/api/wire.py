@@ -186,7 +186,7 @@ def _agent_operation(body: Any) -> Operation:
         responses={200: dict[str, Any]},
         problems=_PROBLEMS,
         parameters=_HEADERS,
-        security=("connection",),
+        security=("connectionKey",),
     )
 
 
@@ -203,5 +203,5 @@ def _chat_operation(body: Any) -> Operation:
         responses={200: None},
         problems=_PROBLEMS,
         parameters=_HEADERS,
-        security=("connection",),
+        security=("connectionKey",),
     )

@@ -1,0 +1,28 @@
+"""``/api/v1`` put together."""
+
+from __future__ import annotations
+
+from litestar import Router
+from litestar.di import Provide
+
+from warmline.platform.limits import RateLimiter
+from warmline.web.api import bots, connections, contacts, conversation_commands, conversations, keys, parked, widgets
+from warmline.web.api.door import RATE_BURST, RATE_PER_S, Door, Services, read_repeat
+
+NOUNS = (bots, connections, contacts, conversation_commands, conversations, keys, parked, widgets)
+
+
+def api_router(services: Services, *, scale: int = 1) -> Router:
+    """All routes, behind one door.  A key may do ``scale`` times 100 requests a second, 600 at once."""
+    limiter = RateLimiter(services.clock, per_second=RATE_PER_S * scale, burst=RATE_BURST * scale)
+    door = Door(services, limiter)
+    return Router(
+        "/api/v1",
+        route_handlers=[handler for noun in NOUNS for handler in noun.HANDLERS],
+        guards=[door.admit],
+        dependencies={
+            "call": Provide(door.call, sync_to_thread=False),
+            "repeat": Provide(read_repeat, sync_to_thread=False),
+        },
+        security=[{"apiKey": []}, {"apiKeyHeader": []}],
+    )
