@@ -177,7 +177,7 @@ class Node:
         hub = Hub(self.journal, self.bus, item=visitor_item, events=events)
         await self._started(hub)
         limits = WidgetLimits(self.clock, scale=s.rate_limit_scale)
-        views = Views(item=visitor_item, state=visitor_state, visitor_of=lambda state: state.visitor_id, events=events)
+        views = Views(state=visitor_state, visitor_of=lambda state: state.visitor_id)
         stream = VisitorStream(hub, self.conversations, self.visitors, views, limits)
         widget = WidgetSurface(stream, self.widgets, limits, public_url=s.public_url)
         wire = WireSurface(
