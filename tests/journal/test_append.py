@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-
 from tests.journal.toy import COUNTER, Add, Break, Counter, counter_kind, every, open_journal
 from tests.support.pair import StorePair
+
 from warmline.journal import IdempotencyKey
 from warmline.journal.journal import KEYS_KEPT, Journal
 from warmline.journal.tables import events, idempotency, journal_meta, streams
@@ -144,6 +144,7 @@ async def test_a_function_that_fails_undoes_only_its_own_work(pair: StorePair) -
         )
         assert outcomes[1] == "done"
         assert isinstance(outcomes[2], sa.exc.IntegrityError)
+        assert not isinstance(outcomes[3], BaseException)
         assert outcomes[3].seq == 2
         names = await journal.read(lambda conn: conn.execute(sa.select(journal_meta.c.name)).scalars().all())
         assert set(names) == {"good", "incarnation"}
@@ -157,12 +158,13 @@ async def test_readers_cannot_write(pair: StorePair) -> None:
 
 async def test_text_that_a_store_could_choke_on_harms_nobody(pair: StorePair) -> None:
     async with open_journal(pair) as journal:
-        fine, lone, nul = await asyncio.gather(
+        outcomes: list[Any] = await asyncio.gather(
             add(journal, "a"),
             add(journal, "a", note="\ud800"),
             add(journal, "a", note="a\x00b"),
             return_exceptions=True,
         )
+        fine, lone, nul = outcomes
         assert fine.seq == 1
         assert isinstance(lone, UnicodeEncodeError)
         assert nul.seq == 2
@@ -191,7 +193,8 @@ async def test_another_node_hears_through_the_bus(postgres_pair: StorePair) -> N
         mine, _stop = every(one)
         heard = asyncio.Event()
         theirs: list[Any] = []
-        two.listen(lambda events: (theirs.extend(events), heard.set()))
+        two.listen(theirs.extend)
+        two.listen(lambda _events: heard.set())
         done = await add(one, "a", 4, note="x" * 200_000, times=3)
         while len(theirs) < 3:
             await asyncio.wait_for(heard.wait(), 10)

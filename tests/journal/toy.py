@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import msgspec
 from msgspec.structs import replace
-
 from tests.support.pair import StorePair
+
 from warmline.journal import Context, Journal, Meta, StreamKind
 from warmline.kernel.clock import Clock, ManualClock
 from warmline.kernel.errors import Conflict

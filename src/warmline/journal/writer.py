@@ -66,8 +66,9 @@ class Writer:
 
     def stop(self) -> None:
         """Answer everything that was handed over, then end.  Blocks until then."""
-        self._queue.put(None)
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._queue.put(None)
+            self._thread.join()
 
     # -- the thread ------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from warmline.platform.database import Database
 
 _HERE = Path(__file__).parent
 _ADVISORY_LOCK = 0x7761726D
-"""Two processes that start together must not migrate together."""
+"""Two processes that start together must not migrate together …"""
+_here_lock = threading.Lock()
+"""… nor two threads: alembic keeps what it works on in globals."""
 
 
 def upgrade(database: Database) -> list[str]:
@@ -29,7 +32,11 @@ def upgrade(database: Database) -> list[str]:
     def note(_context: Any = None, step: Any = None, *_more: Any, **_named: Any) -> None:
         applied.append(step.up_revision_id)
 
-    with database.engine.begin() as connection, EnvironmentContext(config, script, fn=steps) as environment:
+    with (
+        _here_lock,
+        database.engine.begin() as connection,
+        EnvironmentContext(config, script, fn=steps) as environment,
+    ):
         if database.dialect == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         environment.configure(connection=connection, on_version_apply=note)
