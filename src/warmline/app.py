@@ -7,6 +7,7 @@ work its role asks for, and serves the web surfaces.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import secrets
 import signal
 from collections.abc import Callable
@@ -84,6 +85,7 @@ class Node:
             await self._open_platform()
             await self._open_services()
             if self.settings.role != "web":
+                await self.connections.reseal()
                 await self._start_background()
         except BaseException:
             await self._stack.aclose()
@@ -263,6 +265,12 @@ def run_server(settings: Settings, *, ready: Callable[[str], None] | None = None
     import uvloop  # noqa: PLC0415 - only a running server needs it
 
     uvloop.run(main())
+
+
+async def reseal(settings: Settings) -> int:
+    """Encrypt every stored secret with the current key; how many were not.  Raises WarmlineError when it cannot start."""
+    async with Node(dataclasses.replace(settings, role="web")) as node:
+        return await node.connections.reseal()
 
 
 async def _until_told() -> None:

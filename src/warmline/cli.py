@@ -109,10 +109,11 @@ def doctor() -> int:
 
 @keys.command
 def rotate() -> None:
-    """Make a new key; from now on secrets are encrypted with it.
+    """Make a new key, and encrypt every stored secret with it.
 
-    Older keys stay in the key file, because secrets that were saved before still need them. Back up the key file
-    afterwards: without it every stored secret of a connection is lost.
+    While a server uses the embedded store, it does the second part itself when it starts the next time. Older keys stay
+    in the key file for backups made before. Back up the key file afterwards: without it every stored secret of a
+    connection is lost.
     """
     settings = _settings()
     from warmline.platform.crypto import Keyring
@@ -123,7 +124,13 @@ def rotate() -> None:
     print(
         f"✓ New secrets are encrypted with key {made}. The key file {keyring.path} holds {len(keyring.key_ids)} keys."
     )
-    print("  Back it up, apart from the store.")
+    from warmline.app import reseal
+
+    try:
+        print(f"✓ Encrypted again with it: {asyncio.run(reseal(settings))} connections.")
+    except WarmlineError as error:
+        print(f"· Stored secrets are encrypted again when the server starts the next time. ({error.detail})")
+    print("  Back the key file up, apart from the store.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
