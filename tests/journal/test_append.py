@@ -158,7 +158,7 @@ async def test_readers_cannot_write(pair: StorePair) -> None:
 
 async def test_text_that_a_store_could_choke_on_harms_nobody(pair: StorePair) -> None:
     async with open_journal(pair) as journal:
-        outcomes: list[Any] = await asyncio.gather(
+        outcomes: Any = await asyncio.gather(
             add(journal, "a"),
             add(journal, "a", note="\ud800"),
             add(journal, "a", note="a\x00b"),
