@@ -204,7 +204,7 @@ async def _keep_crm(demo: DemoFile, port: int, stopping: asyncio.Event) -> None:
             str(program),
             env={
                 **os.environ,
-                "WARMLINE_URL": demo.base_url,
+                "CRM_WARMLINE_URL": demo.base_url,
                 "CRM_API_KEY": demo.api_key,
                 "CRM_BOT_ID": demo.bot_id,
                 "CRM_SIGNING_SECRET": demo.signing_secret,
