@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,8 +136,9 @@ def test_after_a_failed_handover_it_is_honest_and_offers_what_is_left() -> None:
 
 
 def test_after_an_agent_and_after_cancelling_it_picks_up_again() -> None:
-    for outcome, text in (("ended", SCRIPT.after_agent), ("cancelled", SCRIPT.handover_cancelled)):
-        trigger: Any = HandoverOver(outcome=outcome, reason="x", language="en")
+    ended = HandoverOver(outcome="ended", reason="agent_left", language="en")
+    cancelled = HandoverOver(outcome="cancelled", reason="visitor", language="en")
+    for trigger, text in ((ended, SCRIPT.after_agent), (cancelled, SCRIPT.handover_cancelled)):
         turn = ENGINE.turn({"misses": 2}, trigger)
         assert (turn.says[0].text, turn.run, turn.effects) == (text, {}, ())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 from tests.support.core import Core, open_core
@@ -30,6 +30,7 @@ from warmline.conversations import commands as c
 from warmline.conversations import events as e
 from warmline.journal.consumers import ConsumerRunner
 from warmline.kernel.clock import ManualClock
+from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import NotFound
 from warmline.kernel.ids import BotId, uuid7
 
@@ -55,6 +56,16 @@ class Function:
 
     def turn(self, run: Run, trigger: Trigger) -> Turn:
         return self.answer(run, trigger)
+
+
+def when(reached: asyncio.Event, type_: str, stream_id: str | None = None) -> Callable[[Sequence[Recorded]], None]:
+    """A listener that sets ``reached`` at the first event of that type."""
+
+    def listen(events: Sequence[Recorded]) -> None:
+        if any(event.type == type_ and stream_id in {None, event.stream_id} for event in events):
+            reached.set()
+
+    return listen
 
 
 def echo(run: Run, trigger: Trigger) -> Turn:
@@ -183,9 +194,7 @@ async def test_a_bot_that_hangs_holds_up_nobody_else_and_hands_over(core: Core) 
     runner(core, {"slow": hangs, "b": echo}, turn_within=1.0)
     stuck, other = await core.start(bot_id="slow"), await core.start(bot_id="b")
     await core.catch_up()
-    forget = core.journal.listen(
-        lambda events: [answered.set() for event in events if event.stream_id == other and event.type == "run.advanced"]
-    )
+    forget = core.journal.listen(when(answered, "run.advanced", other))
     await core.says(stuck, "hello")
     await core.says(other, "hello")
     turn = asyncio.create_task(core.catch_up())
@@ -250,9 +259,7 @@ async def test_stored_bots_answer_by_themselves_under_the_consumer_runner(core: 
     bot = await bots.create(name="Shop", script=default_script())
     running = ConsumerRunner(core.journal, [BotRunner(core.journal, bots, core.ladder_for)])
     handed_over = asyncio.Event()
-    core.journal.listen(
-        lambda events: [handed_over.set() for event in events if event.type == e.HandoverRequested.TYPE]
-    )
+    core.journal.listen(when(handed_over, e.HandoverRequested.TYPE))
     await running.start()
     try:
         conversation = await core.start(bot_id=bot.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from msgspec.structs import replace
 
 from warmline.conversations import commands as c
 from warmline.conversations import events as e
@@ -71,7 +72,7 @@ def walk_to(stage: str) -> Walk:
     return walk
 
 
-WAITING_ROW = {
+WAITING_ROW: dict[str, list[str] | str] = {
     "escalationQueueUpdate": ["handover.queued"],
     "escalationSuccess": ["handover.connected"],
     "message": "not_connected",
@@ -131,7 +132,7 @@ def test_queue_update_after_connecting_keeps_the_visitor_in_the_transfer_until_s
     assert walk.state.handover.stage == "transferring"
     assert walk.state.handover.position == 3
     walk.desk("joined", agent="Bob")
-    assert walk.state.handover.stage == "connected"
+    assert walk.state.handover == replace(walk.state.handover, stage="connected", position=None)
 
 
 @pytest.mark.parametrize("event", VERBS)
