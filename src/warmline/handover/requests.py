@@ -22,6 +22,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     """What the stream tells about a conversation up to an event."""
 
     transcript: tuple[TranscriptLine, ...] = ()
+    complete: bool = True
     page: e.Page = e.Page()
     card: VisitorCard = VisitorCard()
 
@@ -60,7 +61,7 @@ async def read_history(journal: Journal, conversation_id: str, upto: int) -> His
     card = VisitorCard(
         name=details.get("name") or None, email=details.get("email") or None, phone=details.get("phone") or None
     )
-    return History(transcript=tuple(lines[-_KEEP:]), page=page, card=card)
+    return History(transcript=tuple(lines[-_KEEP:]), complete=len(lines) <= _KEEP, page=page, card=card)
 
 
 def build_request(
@@ -86,6 +87,7 @@ def build_request(
         ),
         page=msgspec.to_builtins(history.page),
         transcript=history.transcript,
+        transcript_complete=history.complete,
         transcript_url=transcript_url,
         reply_to=reply_to,
     )
