@@ -303,7 +303,10 @@ def _closed(state: ConversationState, _body: e.ConversationClosed, _m: Moment) -
 
 
 def _erased(state: ConversationState, _body: e.VisitorErased, _m: Moment) -> ConversationState:
-    return replace(state, erased=True, run={}, visitor_id="")
+    held = state.handover
+    if held is not None and held.agent is not None:
+        held = replace(held, agent=e.Agent(id=held.agent.id))
+    return replace(state, erased=True, run={}, visitor_id="", external_id=None, handover=held)
 
 
 _CHANGES: dict[type, Callable[[ConversationState, Any, Moment], ConversationState]] = {
