@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.node import Stage
+
 from warmline.accounts.access import SYSTEM
 
 
