@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from tests.journal.toy import COUNTER, Add, Break, Counter, counter_kind, every, open_journal
+from tests.journal.toy import COUNTER, Add, Break, Counter, counter_kind, decide, every, open_journal
 from tests.support.pair import StorePair
 
 from warmline.journal import IdempotencyKey
@@ -103,6 +103,22 @@ async def test_the_same_key_is_appended_once_and_answered_twice(pair: StorePair)
     async with open_journal(pair) as journal:
         assert (await add(journal, "a", 5, key=key)).seq == first.seq
         assert (await add(journal, "z", 5, key=key)).stream_id == "a"
+
+
+async def test_a_repeated_command_is_answered_as_before_even_if_it_would_be_refused_now(pair: StorePair) -> None:
+    picky = counter_kind(
+        decide=lambda state, command, context: decide(state, Add(-1) if state.adds else command, context)
+    )
+    key = IdempotencyKey("scope", "one", "hash")
+    async with open_journal(pair, kind=picky) as journal:
+        first = await add(journal, "a", key=key)
+        with pytest.raises(Conflict):
+            await add(journal, "a", key=IdempotencyKey("scope", "two", "hash"))
+        again = await add(journal, "a", key=key)
+        assert (again.seq, again.replayed) == (first.seq, True)
+        assert (await add(journal, "unknown", key=key, create=False)).stream_id == "a"
+        with pytest.raises(KeyReused):
+            await add(journal, "a", key=IdempotencyKey("scope", "one", "other"))
 
 
 async def test_the_same_key_within_one_transaction_is_appended_once(pair: StorePair) -> None:

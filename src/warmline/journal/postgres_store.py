@@ -16,7 +16,17 @@ import psycopg
 import sqlalchemy as sa
 
 from warmline.journal.kinds import StoredEvent
-from warmline.journal.store import Changes, Found, KeyName, KnownKey, StaleCache, StreamName, StreamRow, Wanted
+from warmline.journal.store import (
+    Changes,
+    Found,
+    KeyName,
+    KeyTaken,
+    KnownKey,
+    StaleCache,
+    StreamName,
+    StreamRow,
+    Wanted,
+)
 from warmline.kernel.envelope import TOMBSTONE
 
 _MAKE = (
@@ -132,31 +142,30 @@ class _Settled(msgspec.Struct, gc=False):
 class PostgresStore:
     """A writing connection of one process among several."""
 
+    alone = False
+
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         driver: Any = connection.connection.dbapi_connection
         self._driver: psycopg.Connection[Any] = driver
+        self.careful = 0
         self._transaction: sa.RootTransaction | None = None
 
     def begin(self) -> None:
         self._transaction = self.connection.begin()  # sent with the first statement, not alone
 
-    def lock(
-        self, wanted: Sequence[Wanted], keys: Sequence[KeyName]
-    ) -> tuple[list[Found | None], dict[KeyName, KnownKey]]:
+    def lock(self, wanted: Sequence[Wanted]) -> list[Found | None]:
         ids = {want.name: want.id for want in wanted if want.id >= 0}
         if len(ids) < len(wanted):
             ids |= self._resolve([want for want in wanted if want.id < 0])
         locks = sorted((ids[want.name], want.seq) for want in wanted if want.name in ids)
-        rows: dict[int, Found] = {}
-        known: dict[KeyName, KnownKey] = {}
-        with self._driver.pipeline():
-            locking = self._run(_LOCK, [_Lock(*lock) for lock in locks])
-            looking = self._run(_KEYS, [_Key(*key) for key in keys]) if keys else None
-            rows = {row[0]: Found(*row) for row in locking.fetchall()}
-            if looking is not None:
-                known = {(row[0], row[1]): KnownKey(*row[2:]) for row in looking.fetchall()}
-        return [rows.get(ids.get(want.name, -1)) for want in wanted], known
+        rows = self._run(_LOCK, [_Lock(*lock) for lock in locks]).fetchall() if locks else []
+        found = {row[0]: Found(*row) for row in rows}
+        return [found.get(ids.get(want.name, -1)) for want in wanted]
+
+    def find_keys(self, keys: Sequence[KeyName]) -> dict[KeyName, KnownKey]:
+        rows = self._run(_KEYS, [_Key(*key) for key in keys]).fetchall()
+        return {(row[0], row[1]): KnownKey(*row[2:]) for row in rows}
 
     def _resolve(self, wanted: Sequence[Wanted]) -> dict[StreamName, int]:
         """The keys of streams the cache does not know; those that may be made are made, in a fixed order."""
@@ -189,6 +198,16 @@ class PostgresStore:
         return ((row[0], row[1]), Found(*row[2:])) if row else None
 
     def write(self, changes: Changes, *, commit: bool) -> None:
+        try:
+            self._write(changes)
+        except psycopg.errors.UniqueViolation as error:
+            if error.diag.table_name == "idempotency":
+                raise KeyTaken from error
+            raise
+        if commit:
+            self.commit()
+
+    def _write(self, changes: Changes) -> None:
         updated: psycopg.Cursor[Any] | None = None
         with self._driver.pipeline():
             if changes.streams:
@@ -201,8 +220,6 @@ class PostgresStore:
         # The rows are locked and were read under the lock; this is a backstop.
         if updated is not None and updated.rowcount != len(changes.streams):
             raise StaleCache
-        if commit:
-            self.commit()
 
     def _write_rare(self, changes: Changes) -> None:
         if changes.settled:

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from warmline.journal.kinds import StoredEvent
-from warmline.journal.store import Changes, Found, KeyName, KnownKey, StaleCache, StreamName, Wanted
+from warmline.journal.store import Changes, Found, KeyName, KeyTaken, KnownKey, StaleCache, StreamName, Wanted
 from warmline.kernel.envelope import TOMBSTONE
 
 _FIND = "SELECT id, seq, state, evolve_version FROM streams WHERE kind = ? AND public_id = ?"
@@ -43,11 +43,14 @@ _ERASURE = "INSERT INTO erasures (stream, seq, subject, state, at) VALUES (?, ?,
 class SqliteStore:
     """The one writing connection of an embedded store.  Numbers streams and events itself."""
 
+    alone = True
+
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         driver: Any = connection.connection.dbapi_connection
         self._cursor: sqlite3.Cursor = driver.cursor()
         self._transaction: sa.RootTransaction | None = None
+        self.careful = 0
         self._stream = 0
         self._position = 0
 
@@ -59,14 +62,9 @@ class SqliteStore:
         ).fetchone()
         self._stream, self._position = row[0] or 0, row[1] or 0
 
-    def lock(
-        self, wanted: Sequence[Wanted], keys: Sequence[KeyName]
-    ) -> tuple[list[Found | None], dict[KeyName, KnownKey]]:
+    def lock(self, wanted: Sequence[Wanted]) -> list[Found | None]:
         found: list[Found | None] = []
         for want in wanted:
-            if want.id >= 0:  # no other process writes: the cache is the truth
-                found.append(Found(want.id, want.seq, None, 0))
-                continue
             row = self._cursor.execute(_FIND, want.name).fetchone()
             if row is not None:
                 found.append(Found(*row))
@@ -75,12 +73,11 @@ class SqliteStore:
                 found.append(Found(self._stream, 0, None, 0))
             else:
                 found.append(None)
-        known: dict[KeyName, KnownKey] = {}
-        for key in keys:
-            row = self._cursor.execute(_FIND_KEY, key).fetchone()
-            if row is not None:
-                known[key] = KnownKey(*row)
-        return found, known
+        return found
+
+    def find_keys(self, keys: Sequence[KeyName]) -> dict[KeyName, KnownKey]:
+        rows = ((key, self._cursor.execute(_FIND_KEY, key).fetchone()) for key in keys)
+        return {key: KnownKey(*row) for key, row in rows if row is not None}
 
     def next_position(self) -> int:
         self._position += 1
@@ -106,27 +103,14 @@ class SqliteStore:
 
     def write(self, changes: Changes, *, commit: bool) -> None:
         run = self._cursor.executemany
-        at = changes.at
-        new = [
-            (r.id, *r.name, r.seq, r.state, r.evolve_version, r.epoch, r.conversation_id, at, at)
-            for r in changes.streams
-            if r.before == 0
-        ]
-        if new:
-            run(_INSERT, new)
-        if len(new) < len(changes.streams):
-            old = [
-                (seq, state, version, epoch, conversation, at, id_, before)
-                for id_, _name, before, seq, state, version, epoch, conversation in changes.streams
-                if before
-            ]
-            run(_UPDATE, old)
-            if self._cursor.rowcount != len(old):
-                raise StaleCache
+        self._write_streams(changes)
         if changes.events:
             run(_EVENT, changes.events)
         if changes.keys:
-            run(_KEY, changes.keys)
+            try:
+                run(_KEY, changes.keys)
+            except sqlite3.IntegrityError as error:
+                raise KeyTaken from error
         if changes.settled:
             run(_SETTLE, changes.settled)
         if changes.due:
@@ -135,6 +119,21 @@ class SqliteStore:
             self._erase(changes)
         if commit:
             self.commit()
+
+    def _write_streams(self, changes: Changes) -> None:
+        at = changes.at
+        new, old = [], []
+        for id_, name, before, seq, state, version, epoch, conversation in changes.streams:
+            if before:
+                old.append((seq, state, version, epoch, conversation, at, id_, before))
+            else:
+                new.append((id_, *name, seq, state, version, epoch, conversation, at, at))
+        if new:
+            self._cursor.executemany(_INSERT, new)
+        if old:
+            self._cursor.executemany(_UPDATE, old)
+            if self._cursor.rowcount != len(old):
+                raise StaleCache
 
     def _erase(self, changes: Changes) -> None:
         # Otherwise the old text would stay readable in the free bytes of the page.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+import msgspec
 import sqlalchemy as sa
 
 from warmline.journal.kinds import StoredEvent
@@ -33,7 +34,7 @@ class Found(NamedTuple):
     evolve_version: int
 
 
-class KnownKey(NamedTuple):
+class KnownKey(msgspec.Struct, frozen=True, gc=False):
     """An idempotency key that was used before."""
 
     stream: int
@@ -61,15 +62,8 @@ A bare tuple: naming its parts would cost more than reading them.
 """
 
 
-class KeyRow(NamedTuple):
-    """One new idempotency key."""
-
-    scope: str
-    key: str
-    stream: int
-    seq: int
-    body_hash: str
-    at: int
+KeyRow = tuple[str, str, int, int, str, int]
+"""One new idempotency key: scope, key, stream, seq, hash of the body, moment."""
 
 
 class DueRow(NamedTuple):
@@ -114,18 +108,29 @@ class StaleCache(Exception):
     """A guarded write met another seq than the batch decided on: nothing may be written, read again."""
 
 
+class KeyTaken(Exception):
+    """A key was used before: look them up and decide again."""
+
+
 class BatchStore(Protocol):
-    """One writer's connection.  Not thread-safe; every method may raise the driver's errors."""
+    """One writer's connection.  Not thread-safe; every method may raise the driver's errors.
+
+    ``alone``: nobody else writes this store, so cached states need no look.  ``careful``: for so many more batches
+    keys are looked up first; else they are inserted in the belief that they are new, which they nearly always are.
+    """
 
     connection: sa.Connection
+    alone: bool
+    careful: int
 
     def begin(self) -> None:
         """Open the transaction."""
 
-    def lock(
-        self, wanted: Sequence[Wanted], keys: Sequence[KeyName]
-    ) -> tuple[list[Found | None], dict[KeyName, KnownKey]]:
-        """Lock the wanted streams (answers in the same order; None: absent and not to be made) and look up keys."""
+    def lock(self, wanted: Sequence[Wanted]) -> list[Found | None]:
+        """Lock the wanted streams; answers in the same order, None for one that is absent and not to be made."""
+
+    def find_keys(self, keys: Sequence[KeyName]) -> dict[KeyName, KnownKey]:
+        """Those of the keys that were used before."""
 
     def next_position(self) -> int:
         """The position of the next event, 0 where the store gives it while inserting."""
@@ -140,7 +145,7 @@ class BatchStore(Protocol):
         """A stream by its key, unlocked, with its state."""
 
     def write(self, changes: Changes, *, commit: bool) -> None:
-        """Write the batch, and commit when asked.  Raises StaleCache."""
+        """Write the batch, and commit when asked.  Raises StaleCache and KeyTaken."""
 
     def commit(self) -> None:
         """Commit what is open."""

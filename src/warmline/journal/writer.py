@@ -21,7 +21,7 @@ from warmline.journal.kinds import Codec
 from warmline.journal.postgres_store import PostgresStore
 from warmline.journal.requests import FunctionRequest, Request, StreamRequest
 from warmline.journal.sqlite_store import SqliteStore
-from warmline.journal.store import BatchStore
+from warmline.journal.store import BatchStore, KeyTaken
 from warmline.kernel.clock import Clock, SystemClock
 from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import Unavailable
@@ -33,6 +33,8 @@ MOST = 500
 """Requests in one transaction."""
 CACHED_STREAMS = 20_000
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 5.0
+_CAREFUL = 64
+"""Who repeats one command often repeats several: so many transactions look up their keys before they insert them."""
 _LOST = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError, sa.exc.OperationalError)
 """Disk full, connection gone, server gone: nothing of the batch can be saved by trying its parts."""
 
@@ -96,7 +98,7 @@ class Writer:
     def _handle(self, batch: list[Request]) -> None:
         """One transaction for all; when it fails for a reason in one of them, one transaction for each."""
         try:
-            self._answer(batch, self._commit(batch))
+            self._answer(batch, self._attempt(batch))
             return
         except Unavailable as error:
             self._fail(batch, error)
@@ -117,7 +119,7 @@ class Writer:
         for attempt in range(3):
             request.reset()
             try:
-                self._answer([request], self._commit([request]))
+                self._answer([request], self._attempt([request]))
                 return
             except Unavailable as error:
                 self._fail([request], error)
@@ -128,6 +130,19 @@ class Writer:
                     log.exception("a request could not be committed")
                     break
         self._fail([request], Unavailable("The store could not commit; try again."))
+
+    def _attempt(self, requests: Sequence[Request]) -> Sequence[Recorded]:
+        """Commit; when a key turns out to have been used before, look the keys up and decide again."""
+        for _ in range(3):
+            try:
+                return self._commit(requests)
+            except KeyTaken:
+                assert self._store is not None
+                self._store.rollback()
+                self._store.careful = _CAREFUL
+                for request in requests:
+                    request.reset()
+        return self._commit(requests)
 
     def _commit(self, requests: Sequence[Request]) -> Sequence[Recorded]:
         """Decide, write and commit; the new events."""
@@ -151,6 +166,8 @@ class Writer:
             store.rollback()
         batch.remember()
         self.batches += 1
+        if store.careful:
+            store.careful -= 1
         self._backoff = _BACKOFF_FIRST
         return batch.events
 

@@ -20,7 +20,7 @@ class Body(Protocol):
     VERSION: ClassVar[int]
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """One committed event.
 
     ``raw`` is the JSON text of the body; ``body`` is the same as a typed value, or None when this program does not
