@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from warmline.accounts.access import KEY_SCOPES, SYSTEM
-from warmline.accounts.model import NewKey
+from warmline.accounts.model import NewKey, Role
 from warmline.app import Node
 from warmline.conversations.widgets import LadderStep, Look, Widget
 from warmline.journal.journal import tune_gc
@@ -31,6 +31,7 @@ FILE = "demo.json"
 EMAIL = "founder@lumen.example"
 _CRM_PORTS = range(8090, 8190)
 _KEY_LABEL = "Demo"
+_NAME = "Robin Founder"
 
 
 class DemoFile(msgspec.Struct, kw_only=True):
@@ -106,15 +107,9 @@ def _crm_port(known: DemoFile | None) -> int:
 
 async def _seed(node: Node, known: DemoFile | None, crm_url: str) -> DemoFile:
     """Make what is missing, and bring addresses up to date: a second start finds everything as it was."""
-    base = node.settings.public_url
     if known is not None and node.connections.find(known.connection_id) is not None:
-        if known.crm_url != crm_url:
-            await node.connections.update(SYSTEM, known.connection_id, settings={"webhook_url": f"{crm_url}/webhook"})
-        if known.base_url != base:
-            widget = await node.widgets.read(known.widget_id)
-            origins = tuple(dict.fromkeys((*widget.allowed_origins, base)))
-            await node.widgets.update(msgspec.structs.replace(widget, allowed_origins=origins))
-        return msgspec.structs.replace(known, base_url=base, crm_url=crm_url)
+        return await _refresh(node, known, crm_url)
+    base = node.settings.public_url
     password = secrets.token_urlsafe(9)
     script = (resources.files("warmline.bots") / "scripts" / "default.toml").read_text(encoding="utf-8")
     bot = await node.bots.create(name="Lumi", script=script)
@@ -141,8 +136,7 @@ async def _seed(node: Node, known: DemoFile | None, crm_url: str) -> DemoFile:
     )
     wire = await _key(node, kind="wire", connection_id=crm.connection.id)
     api = await _key(node, kind="v1", connection_id=None)
-    if not await node.accounts.has_members():
-        await node.accounts.sign_up_first_member(EMAIL, "Robin Founder", password)
+    email = await _member(node, password)
     return DemoFile(
         base_url=base,
         widget_id=widget.id,
@@ -152,10 +146,31 @@ async def _seed(node: Node, known: DemoFile | None, crm_url: str) -> DemoFile:
         api_key=wire.token,
         v1_api_key=api.token,
         crm_url=crm_url,
-        console_email=EMAIL,
+        console_email=email,
         console_password=password,
         signing_secret=crm.secrets.get("signing_secret", ""),
     )
+
+
+async def _member(node: Node, password: str) -> str:
+    """An administrator with that password.  Members of an earlier start, whose file is gone, stay as they are."""
+    if not await node.accounts.has_members():
+        await node.accounts.sign_up_first_member(EMAIL, _NAME, password)
+        return EMAIL
+    email = EMAIL.replace("@", f"-{secrets.token_hex(3)}@")
+    await node.accounts.create_member(SYSTEM, email, _NAME, Role.ADMIN, password)
+    return email
+
+
+async def _refresh(node: Node, known: DemoFile, crm_url: str) -> DemoFile:
+    base = node.settings.public_url
+    if known.crm_url != crm_url:
+        await node.connections.update(SYSTEM, known.connection_id, settings={"webhook_url": f"{crm_url}/webhook"})
+    if known.base_url != base:
+        widget = await node.widgets.read(known.widget_id)
+        origins = tuple(dict.fromkeys((*widget.allowed_origins, base)))
+        await node.widgets.update(msgspec.structs.replace(widget, allowed_origins=origins))
+    return msgspec.structs.replace(known, base_url=base, crm_url=crm_url)
 
 
 async def _key(node: Node, *, kind: str, connection_id: str | None) -> NewKey:
