@@ -28,7 +28,8 @@ from warmline.web.api.values import (
 
 _TAGS = ["Keys"]
 _READ = {"scope": Scope.KEYS_READ}
-_WRITE = {"scope": Scope.KEYS_WRITE}
+_REVOKE = {"scope": Scope.KEYS_WRITE}
+_WRITE = {"scope": Scope.KEYS_WRITE, "problems": (409, 422)}
 
 Label = Annotated[str, Meta(min_length=1, max_length=LABEL_LENGTH, description="One printable line.")]
 ScopeName = Annotated[str, Meta(extra_json_schema={"enum": [str(scope) for scope in KEY_SCOPES]})]
@@ -116,7 +117,7 @@ async def rotate_key(call: Call, repeat: Repeat, key_id: FromPath[str], data: JS
     return await repeat.once(f"rotateKey {key_id}", data, KeyMade, make)
 
 
-@delete("/keys/{key_id:str}", operation_id="revokeKey", summary="Revoke an API key", tags=_TAGS, opt=_WRITE)
+@delete("/keys/{key_id:str}", operation_id="revokeKey", summary="Revoke an API key", tags=_TAGS, opt=_REVOKE)
 async def revoke_key(call: Call, key_id: FromPath[str]) -> None:
     """Dead here at once, on every node within five seconds.  Repeating is harmless."""
     await _find(call, key_id)

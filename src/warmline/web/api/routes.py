@@ -10,10 +10,20 @@ from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
 
 from warmline.platform.limits import RateLimiter
-from warmline.web.api import bots, connections, contacts, conversation_commands, conversations, keys, parked, widgets
+from warmline.web.api import (
+    bots,
+    connection_keys,
+    connections,
+    contacts,
+    conversation_commands,
+    conversations,
+    keys,
+    parked,
+    widgets,
+)
 from warmline.web.api.door import RATE_BURST, RATE_PER_S, Door, Services, read_repeat
 
-NOUNS = (bots, connections, contacts, conversation_commands, conversations, keys, parked, widgets)
+NOUNS = (bots, connection_keys, connections, contacts, conversation_commands, conversations, keys, parked, widgets)
 
 
 def api_router(services: Services, *, scale: int = 1) -> Router:

@@ -142,7 +142,9 @@ async def get_widget(call: Call, widget_id: FromPath[str]) -> WidgetShown:
     return _show(call, await _find(call, widget_id))
 
 
-@post("/widgets", operation_id="createWidget", summary="Make a widget", tags=_TAGS, opt=_WRITE)
+@post(
+    "/widgets", operation_id="createWidget", summary="Make a widget", tags=_TAGS, opt={**_WRITE, "problems": (409, 422)}
+)
 async def create_widget(call: Call, repeat: Repeat, data: JSONBody[WidgetWanted]) -> WidgetShown:
     """400 names the field, also when its bot or a connection of its ladder does not exist."""
 
