@@ -13,7 +13,7 @@ from tests.support.pair import StorePair
 
 from warmline.journal import Journal
 from warmline.journal.consumers import PAGE, ConsumerRunner, ReactingConsumer, TransactionalConsumer
-from warmline.journal.cursors import Cursor, Fenced, move, next_query, read_next, take_over
+from warmline.journal.cursors import Cursor, Fenced, Lag, move, name_blocker, next_query, read_next, take_over
 from warmline.journal.kinds import Codec
 from warmline.journal.leases import LeaseKeeper
 from warmline.journal.tables import events, journal_meta
@@ -230,6 +230,20 @@ async def test_on_two_nodes_each_event_is_consumed_by_one(postgres_pair: StorePa
         for runner in runners:
             await runner.stop()
         assert await stored_sum(one) == 300
+
+
+async def test_lag_is_measured_and_an_open_transaction_is_named(postgres_pair: StorePair, clock: ManualClock) -> None:
+    async with open_journal(postgres_pair, clock=clock) as journal:
+        await add_many(journal, 3)
+        runner = ConsumerRunner(journal, [Sums(3)])
+        assert await runner.warn_of_lag() == []
+        await journal.write(lambda conn: take_over(conn, "sums", 1))
+        clock.advance(2_500)
+        with journal.database.engine.begin() as forgotten:
+            forgotten.execute(sa.insert(journal_meta).values(name="x", value=""))
+            pid = forgotten.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            assert await runner.warn_of_lag() == [Lag("sums", 3, 2_500)]
+            assert (await journal.read(name_blocker) or "").startswith(f"pid {pid} in database")
 
 
 # ------------------------------------------------------------------------------ the trap of the global position

@@ -14,7 +14,17 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
-from warmline.journal.cursors import Cursor, Fenced, Lag, measure_lag, move, next_query, read_next, take_over
+from warmline.journal.cursors import (
+    Cursor,
+    Fenced,
+    Lag,
+    measure_lag,
+    move,
+    name_blocker,
+    next_query,
+    read_next,
+    take_over,
+)
 from warmline.journal.journal import Journal
 from warmline.journal.leases import Lease, LeaseKeeper
 from warmline.kernel.envelope import Recorded
@@ -24,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 PAGE = 200
 LEASE_MS = 10_000
+LAG_ALERT_MS = 2_000
+_LAG_LOOK_S = 10.0
 _POLL_S = 1.0
 _LOOK_AGAIN_S = 0.005
 _BACKOFF_MOST_S = 30.0
@@ -66,16 +78,22 @@ class ConsumerRunner:
         self._followers = [_Follower(journal, keeper, consumer, poll_s, lease_ms) for consumer in consumers]
         self._tasks: list[asyncio.Task[None]] = []
         self._forget: Any = None
+        self._watcher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Compete for the leases and begin to consume."""
         self._forget = self._journal.listen(self._wake)
         self._tasks = [asyncio.create_task(one.run(), name=f"consumer:{one.name}") for one in self._followers]
+        self._watcher = asyncio.create_task(self._watch(), name="consumer-lag")
 
     async def stop(self) -> None:
         """Finish what is being consumed and hand the leases over."""
         if self._forget is not None:
             self._forget()
+        if self._watcher is not None:
+            self._watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watcher
         for follower in self._followers:
             follower.stop()
         await asyncio.gather(*self._tasks)
@@ -85,6 +103,25 @@ class ConsumerRunner:
         """How far every consumer of the installation is behind."""
         journal = self._journal
         return await journal.read(lambda conn: measure_lag(conn, journal.database.dialect, journal.clock.now()))
+
+    async def warn_of_lag(self) -> list[Lag]:
+        """Log the consumers that are more than two seconds behind, and what they wait for; those consumers."""
+        late = [lag for lag in await self.lag() if lag.ms > LAG_ALERT_MS]
+        if late:
+            blocker = await self._journal.read(name_blocker)
+            names = {lag.name: f"{lag.rows} events, {lag.ms} ms" for lag in late}
+            log.warning("consumers lag behind", consumers=names, oldest_open_transaction=blocker)
+        return late
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_LAG_LOOK_S)
+            try:
+                await self.warn_of_lag()
+            except Unavailable:
+                continue
+            except Exception:
+                log.exception("measuring the consumers' lag failed")
 
     def _wake(self, _events: Sequence[Recorded]) -> None:
         for follower in self._followers:

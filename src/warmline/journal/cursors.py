@@ -121,3 +121,19 @@ def measure_lag(conn: sa.Connection, dialect: Dialect, now: int) -> list[Lag]:
         rows, oldest = conn.execute(count, {"xid": row.xid, "position": row.position}).one()
         lags.append(Lag(row.name, rows, max(0, now - oldest) if rows else 0))
     return lags
+
+
+def name_blocker(conn: sa.Connection) -> str | None:
+    """The oldest transaction that has written something and is still open, in any database of the server.
+
+    Every consumer waits for it.  None when there is none, and on SQLite, where nobody waits.
+    """
+    if conn.dialect.name != "postgresql":
+        return None
+    row = conn.exec_driver_sql(
+        "SELECT pid, datname, application_name, state, extract(epoch FROM now() - xact_start)::int AS seconds"
+        " FROM pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY age(backend_xid) DESC LIMIT 1"
+    ).one_or_none()
+    if row is None:
+        return None
+    return f"pid {row.pid} in database {row.datname} ({row.application_name or 'unnamed'}), {row.state} for {row.seconds} s"

@@ -159,8 +159,11 @@ class PostgresStore:
         if len(ids) < len(wanted):
             ids |= self._resolve([want for want in wanted if want.id < 0])
         locks = sorted((ids[want.name], want.seq) for want in wanted if want.name in ids)
-        rows = self._run(_LOCK, [_Lock(*lock) for lock in locks]).fetchall() if locks else []
-        found = {row[0]: Found(*row) for row in rows}
+        found: dict[int, Found] = {}
+        if locks:
+            with self._driver.pipeline():  # BEGIN goes along
+                rows = self._run(_LOCK, [_Lock(*lock) for lock in locks]).fetchall()
+            found = {row[0]: Found(*row) for row in rows}
         return [found.get(ids.get(want.name, -1)) for want in wanted]
 
     def find_keys(self, keys: Sequence[KeyName]) -> dict[KeyName, KnownKey]:
@@ -199,15 +202,15 @@ class PostgresStore:
 
     def write(self, changes: Changes, *, commit: bool) -> None:
         try:
-            self._write(changes)
+            self._write(changes, commit=commit)
         except psycopg.errors.UniqueViolation as error:
             if error.diag.table_name == "idempotency":
                 raise KeyTaken from error
             raise
         if commit:
-            self.commit()
+            self.commit()  # only SQLAlchemy's share is left of it
 
-    def _write(self, changes: Changes) -> None:
+    def _write(self, changes: Changes, *, commit: bool) -> None:
         updated: psycopg.Cursor[Any] | None = None
         with self._driver.pipeline():
             if changes.streams:
@@ -217,7 +220,9 @@ class PostgresStore:
                 self._run(_NEW_KEYS, [_NewKey(*row) for row in sorted(changes.keys)])
             if changes.settled or changes.due or changes.unused or changes.erasures:
                 self._write_rare(changes)
-        # The rows are locked and were read under the lock; this is a backstop.
+            if commit:
+                self._driver.commit()  # in the same round trip; an error of a statement before it makes it void
+        # Cannot be, since the rows were read under their lock; if it were, UNIQUE (stream, seq) would have refused.
         if updated is not None and updated.rowcount != len(changes.streams):
             raise StaleCache
 
