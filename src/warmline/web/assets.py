@@ -11,12 +11,12 @@ import hashlib
 import mimetypes
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath
 
 from warmline.kernel.errors import NotFound
 
@@ -74,7 +74,7 @@ def create_assets(assets: Assets) -> HTTPRouteHandler:
 
     @get("/assets/{digest:str}/{name:path}", include_in_schema=False, sync_to_thread=False)
     def asset(
-        request: Request[Any, Any, Any], digest: str, name: Annotated[str, Parameter()]
+        request: Request[Any, Any, Any], digest: FromPath[str], name: FromPath[str]
     ) -> Response[bytes]:
         return assets.respond(digest, name.lstrip("/"), request.headers.get("accept-encoding", ""))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from litestar import Request
@@ -13,7 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from warmline.accounts.access import Scope, require
 from warmline.kernel.errors import Forbidden
 from warmline.web.console.context import ConsoleContext
-from warmline.web.console.visit import Visit, local_path, session_cookie_name
+from warmline.web.console.visit import Visit, Visitation, local_path, session_cookie_name
 from warmline.web.security import is_own_origin
 
 PUBLIC = "public"
@@ -49,7 +49,7 @@ def create_guard(ctx: ConsoleContext) -> Guard:
         )
         token = request.cookies.get(session_cookie_name(ctx), "")
         signed_in = await ctx.accounts.find_session(token) if token else None
-        visit = Visit(ctx, request, signed_in)
+        visit = Visitation(ctx, request, signed_in)
         request.state.visit = visit
         if signed_in is None and not handler.opt.get(PUBLIC):
             raise SignInNeeded(_way_back(request))
@@ -64,7 +64,7 @@ def create_guard(ctx: ConsoleContext) -> Guard:
 
 async def _check_not_forged(ctx: ConsoleContext, visit: Visit) -> None:
     # Three walls: the cookie is SameSite=Lax, the browser's Origin is ours, and the token is the session's.
-    if not is_own_origin(visit.request.scope, ctx.public_origin):
+    if not is_own_origin(cast("dict[str, Any]", visit.request.scope), ctx.public_origin):
         raise Forged
     token = visit.request.headers.get(CSRF_HEADER) or (await visit.form()).text("csrf")
     if not visit.accepts_csrf(token):

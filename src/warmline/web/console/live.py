@@ -71,7 +71,7 @@ class Watcher:
             fragment = await asyncio.wait_for(self._waiting.get(), patience_s)
         except TimeoutError:
             return None
-        if self._ended or fragment is None:
+        if fragment is None:
             raise StopAsyncIteration
         return fragment
 
@@ -165,8 +165,8 @@ async def _events(
 ) -> AsyncIterator[bytes]:
     try:
         yield b"retry: 2000\n\n"
-        for fragment in first:
-            yield encode(fragment)
+        for shown in first:
+            yield encode(shown)
         loop = asyncio.get_running_loop()
         check_at = loop.time() + HEARTBEAT_S
         while True:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from litestar import Request, Response, Router, get
 from litestar.di import Provide
+from litestar.params import FromPath
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
@@ -24,7 +25,7 @@ from warmline.web.console.routes_door import DOOR
 from warmline.web.console.routes_gallery import GALLERY
 from warmline.web.console.routes_keys import KEYS
 from warmline.web.console.routes_members import MEMBERS
-from warmline.web.console.visit import Visit, session_cookie_name
+from warmline.web.console.visit import Visit, Visitation, session_cookie_name
 from warmline.web.security import CONSOLE_HEADERS
 
 log = structlog.get_logger(__name__)
@@ -67,11 +68,11 @@ def _index(visit: Visit) -> Response[str]:
 
 
 @get("/{path:path}", opt={PUBLIC: True}, sync_to_thread=False)
-def _nothing_here(path: str) -> Response[str]:
+def _nothing_here(path: FromPath[str]) -> Response[str]:
     raise NotFound(f"There is no page “{path[:80]}”.")
 
 
-def _failures(ctx: ConsoleContext) -> Mapping[type[Exception], Any]:
+def _failures(ctx: ConsoleContext) -> dict[int | type[Exception], Any]:
     def on_sign_in_needed(request: Request[Any, Any, Any], error: SignInNeeded) -> Response[str]:
         visit: Visit = request.state.visit
         had_session = session_cookie_name(ctx) in request.cookies
@@ -107,7 +108,7 @@ def _refusal_of(error: HTTPException) -> WarmlineError:
 
 
 def _error_page(ctx: ConsoleContext, request: Request[Any, Any, Any], error: WarmlineError) -> Response[str]:
-    visit: Visit = getattr(request.state, "visit", None) or Visit(ctx, request, _nobody())
+    visit: Visit = getattr(request.state, "visit", None) or Visitation(ctx, request, _nobody())
     reference = secrets.token_hex(4)
     if error.status >= 500:
         log.error("console.error_page", reference=reference, code=error.code)

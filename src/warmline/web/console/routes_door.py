@@ -8,7 +8,7 @@ from litestar import Response, get, post
 
 from warmline.kernel.errors import Conflict, Invalid, RateLimited, Unauthorized
 from warmline.web.console.admission import PUBLIC
-from warmline.web.console.visit import Visit, door_cookie_name, local_path, session_cookie_name
+from warmline.web.console.visit import Visit, Visitation, door_cookie_name, local_path, session_cookie_name
 
 _ANYBODY = {PUBLIC: True}
 
@@ -84,7 +84,7 @@ async def _open_session(visit: Visit, email: str, password: str, next_path: str,
     # A session that was open in this browser ends; the new one has a token nobody has seen before.
     if visit.signed_in is not None:
         await accounts.sign_out(visit.signed_in)
-    fresh = Visit(visit.ctx, visit.request, signed_in)
+    fresh = Visitation(visit.ctx, visit.request, signed_in)
     lifetime_s = (signed_in.session.expires_at - signed_in.session.created_at) // 1000
     fresh.set_cookie(session_cookie_name(visit.ctx), token, max_age=lifetime_s)
     fresh.set_cookie(door_cookie_name(visit.ctx), "", max_age=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from warmline.accounts import access
 from warmline.accounts.access import KEY_SCOPES, Scope
@@ -50,12 +51,12 @@ async def create_key(visit: Visit) -> Response[str]:
 
 
 @get("/keys/{key_id:str}", opt=_CHANGE)
-async def show_key(visit: Visit, key_id: str) -> Response[str]:
+async def show_key(visit: Visit, key_id: FromPath[str]) -> Response[str]:
     return await _key_page(visit, key_id)
 
 
 @post("/keys/{key_id:str}/rotate", opt=_CHANGE)
-async def rotate_key(visit: Visit, key_id: str) -> Response[str]:
+async def rotate_key(visit: Visit, key_id: FromPath[str]) -> Response[str]:
     form = await visit.form()
     try:
         overlap = _number(form.text("overlap"), {seconds for seconds, _ in OVERLAPS}, "$.overlap")
@@ -67,7 +68,7 @@ async def rotate_key(visit: Visit, key_id: str) -> Response[str]:
 
 
 @post("/keys/{key_id:str}/revoke", opt=_CHANGE)
-async def revoke_key(visit: Visit, key_id: str) -> Response[str]:
+async def revoke_key(visit: Visit, key_id: FromPath[str]) -> Response[str]:
     await visit.ctx.api_keys.revoke(visit.principal, key_id)
     return visit.redirect(_PATH, "key-revoked")
 

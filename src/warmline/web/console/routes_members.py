@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from warmline.accounts import access
 from warmline.accounts.access import Scope
@@ -41,13 +42,13 @@ async def create_member(visit: Visit) -> Response[str]:
 
 
 @get("/members/{member_id:str}", opt=_CHANGE)
-async def show_member(visit: Visit, member_id: str) -> Response[str]:
+async def show_member(visit: Visit, member_id: FromPath[str]) -> Response[str]:
     member = await visit.ctx.accounts.get_member(member_id)
     return visit.page("pages/member.html", member=member)
 
 
 @post("/members/{member_id:str}/role", opt=_CHANGE)
-async def change_role(visit: Visit, member_id: str) -> Response[str]:
+async def change_role(visit: Visit, member_id: FromPath[str]) -> Response[str]:
     form = await visit.form()
     try:
         await visit.ctx.accounts.change_role(visit.principal, member_id, parse_role(form.text("role")))
@@ -58,7 +59,7 @@ async def change_role(visit: Visit, member_id: str) -> Response[str]:
 
 
 @post("/members/{member_id:str}/enabled", opt=_CHANGE)
-async def change_enabled(visit: Visit, member_id: str) -> Response[str]:
+async def change_enabled(visit: Visit, member_id: FromPath[str]) -> Response[str]:
     form = await visit.form()
     enabled = form.text("enabled") == "yes"
     try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from litestar import MediaType, Request, Response
 from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
 
 from warmline.accounts.access import Principal, member_principal
 from warmline.accounts.model import Member, SignedIn
@@ -23,7 +24,7 @@ THEME_COOKIE = "warmline_theme"
 _NOBODY = Principal("anonymous", frozenset())
 
 
-class Visit:
+class Visitation:
     """Handlers get it as ``visit``; templates see it under the same name."""
 
     def __init__(self, ctx: ConsoleContext, request: Request[Any, Any, Any], signed_in: SignedIn | None) -> None:
@@ -157,3 +158,7 @@ def local_path(text: str) -> str | None:
     if "\\" in text or "//" in text.partition("?")[0] or not text.isprintable() or not text.isascii() or ".." in text:
         return None
     return text
+
+
+Visit = NamedDependency[Visitation]
+"""How a handler asks for it: ``visit: Visit``."""
