@@ -34,8 +34,9 @@ fmt: $(VENV)/.ready-dev ## format the code and repair what can be repaired
 lock: $(VENV)/.ready-dev ## write the lock files again after pyproject.toml changed
 	@$(PY) tools/lock.py
 
-docs: $(VENV)/.ready-dev ## write warmline.default.toml and docs/settings.md again
+docs: $(VENV)/.ready-dev ## write warmline.default.toml, docs/settings.md and docs/events.md again
 	@$(PY) tools/write_settings.py
+	@$(PY) tools/write_events.py
 
 clean: ## remove the virtual environment and the caches, never the data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

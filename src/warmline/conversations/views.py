@@ -67,7 +67,7 @@ def _wait(body: e.HandoverQueued | e.HandoverTransferring) -> dict[str, Any]:
     return {"position": body.position, "wait_minutes": body.wait_minutes}
 
 
-_VISIBLE: dict[type, Callable[[Any], dict[str, Any]]] = {
+_VISIBLE: dict[type[e.Body], Callable[[Any], dict[str, Any]]] = {
     e.ConversationStarted: lambda _body: {},
     e.MessagePosted: _message,
     e.HandoverRequested: lambda body: {"text": body.text},
@@ -89,3 +89,8 @@ _VISIBLE: dict[type, Callable[[Any], dict[str, Any]]] = {
     e.ContactLeft: lambda _body: {},
     e.ConversationClosed: lambda body: {"reason": body.reason},
 }
+
+
+def visible_types() -> frozenset[str]:
+    """The event types of which a visitor is told more than their number."""
+    return frozenset(body.TYPE for body in _VISIBLE)
