@@ -60,6 +60,12 @@ from warmline.web.api.routes import api_router
 from warmline.web.api.transcript_link import TranscriptLinks
 from warmline.web.api.wire import AGENT_PATH, WireSurface
 from warmline.web.console import ConsoleContext, create_console
+from warmline.web.console.contacts import CONTACTS
+from warmline.web.console.conversations import CONVERSATIONS
+from warmline.web.console.conversations_stream import STREAM
+from warmline.web.console.desk import DESK
+from warmline.web.console.desk_presence import DeskPresence
+from warmline.web.console.desk_surface import DeskServices, DeskSurface
 from warmline.web.front import Health
 from warmline.web.hub import Hub
 from warmline.web.server import Server, WebOptions, build_application, make_server
@@ -122,7 +128,9 @@ class Node:
         self.visitors = Visitors(journal, clock)
         self.widgets = Widgets(journal, clock, bus)
         await self.widgets.start()
-        kinds = desk_kinds(outgoing=self.outgoing, clock=clock, agents_online=lambda _connection: None)
+        self.presence = DeskPresence(bus, clock, node_id=self.id, alone=s.role == "all" and not s.nats_url)
+        await self._started(self.presence)
+        kinds = desk_kinds(outgoing=self.outgoing, clock=clock, agents_online=self.presence.agents_online)
         self.connections = Connections(journal, self.keyring, bus, clock, kinds)
         await self._started(self.connections)
         deadlines = Deadlines(
@@ -203,7 +211,11 @@ class Node:
             handlers=await self._handlers(),
             health=Health({"store": self._store_answers, "bus": self._bus_answers}),
         )
-        return make_server(application, host=s.host, port=s.port, drain=hub.drain, ready=ready)
+
+        async def drain() -> None:
+            await asyncio.gather(hub.drain(), self.desk.drain())
+
+        return make_server(application, host=s.host, port=s.port, drain=drain, ready=ready)
 
 
     async def _handlers(self) -> list[ControllerRouterHandler]:
@@ -215,8 +227,12 @@ class Node:
             clock=self.clock,
             public_url=self.settings.public_url,
             first_run_code=await self._first_run_code(),
-            services={},
         )
+        listing = Listing(self.journal, self.clock)
+        parked = Parked(self.journal, self.clock, desk=self.connections.desk)
+        self.desk = DeskSurface(self._desk_services(listing, parked), console.renderer, console.live)
+        await self._started(self.desk)
+        console.services = {"desk": self.desk}
         api = ApiServices(
             api_keys=self.api_keys,
             answers=Answers(self.journal, self.keyring, self.clock),
@@ -224,12 +240,28 @@ class Node:
             clock=self.clock,
             connections=self.connections,
             conversations=self.conversations,
-            listing=Listing(self.journal, self.clock),
-            parked=Parked(self.journal, self.clock, desk=self.connections.desk),
+            listing=listing,
+            parked=parked,
             widgets=self.widgets,
             public_url=self.settings.public_url,
         )
-        return [*create_console(console), api_router(api, scale=self.settings.rate_limit_scale)]
+        pages = (*STREAM, *DESK, *CONVERSATIONS, *CONTACTS)
+        return [*create_console(console, pages), api_router(api, scale=self.settings.rate_limit_scale)]
+
+    def _desk_services(self, listing: Listing, parked: Parked) -> DeskServices:
+        return DeskServices(
+            journal=self.journal,
+            bus=self.bus,
+            clock=self.clock,
+            accounts=self.accounts,
+            conversations=self.conversations,
+            listing=listing,
+            deskwork=self.deskwork,
+            parked=parked,
+            widgets=self.widgets,
+            connections=self.connections,
+            presence=self.presence,
+        )
 
     async def _first_run_code(self) -> str:
         """What the first member must know: written where only the operator reads, until somebody has signed up."""

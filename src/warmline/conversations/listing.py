@@ -63,6 +63,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     connection_id: str | None = None
     agent_id: str | None = None
     visitor_id: str | None = None
+    waiting: bool = False
+    """Only those whose visitors wait for a person now."""
     search: str = ""
 
 
@@ -159,6 +161,8 @@ def _where(filters: Filters) -> list[sa.ColumnElement[bool]]:
     if filters.connection_id is not None:
         wanted = filters.connection_id
         found.append(sa.or_(table.c.rung_connection_id == wanted, table.c.connection_id == wanted))
+    if filters.waiting:
+        found.append(table.c.waiting_since.is_not(None))
     found += [table.c.search.contains(word, autoescape=True) for word in filters.search.lower().split()[:10]]
     return found
 

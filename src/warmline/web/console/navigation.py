@@ -18,6 +18,9 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 ENTRIES: tuple[Entry, ...] = (
+    Entry("Desk", "/console/desk", "desk", Scope.AGENTS_SPEAK),
+    Entry("Conversations", "/console/conversations", "chat", Scope.CONVERSATIONS_READ),
+    Entry("Contacts", "/console/contacts", "mail", Scope.CONVERSATIONS_READ),
     Entry("API keys", "/console/keys", "key", Scope.KEYS_READ, "Connect"),
     Entry("Members", "/console/members", "people", Scope.MEMBERS_READ, "Organisation"),
     Entry("Audit log", "/console/audit", "log", Scope.AUDIT_READ, "Organisation"),
