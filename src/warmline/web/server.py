@@ -131,6 +131,12 @@ def _on_serialization(_request: Request[Any, Any, Any], error: SerializationExce
     return _problem_response(problem_of(Invalid("The body is not well-formed JSON.", code="malformed_json")))
 
 
+def _on_undecodable(request: Request[Any, Any, Any], error: UnicodeDecodeError) -> Response[bytes]:
+    # The framework lets the decoder's complaint about bytes that are no UTF-8 through as it is.
+    log.info("request body is not UTF-8", path=request.scope["path"], reason=error.reason)
+    return _problem_response(problem_of(Invalid("The body is not well-formed JSON.", code="malformed_json")))
+
+
 def _on_http(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
     cause = error.__cause__
@@ -156,6 +162,7 @@ _EXCEPTION_HANDLERS: dict[Any, Any] = {
     ValidationException: _on_validation,
     SerializationException: _on_serialization,
     HTTPException: _on_http,
+    UnicodeDecodeError: _on_undecodable,
     RecursionError: _on_recursion,
     Exception: _on_anything,
 }

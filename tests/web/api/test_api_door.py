@@ -115,3 +115,21 @@ async def test_a_key_that_asks_too_often_is_told_when_to_come_back(sqlite_pair: 
         assert waits
         assert min(waits) >= 1
         assert (await client(stage).ask("GET", "/bots")).status == 200
+
+
+async def test_odd_bytes_are_refused_and_odd_letters_kept(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        api = client(stage)
+        conversation = await stage.visit()
+        path = f"/conversations/{conversation}/notes"
+        for raw in (b'{"text":"\xff"}', b'{"text":"\\ud800"}', b'{"text":"x"} {}', b"\xef\xbb"):
+            (await api.ask("POST", path, raw=raw)).problem(400, "malformed_json")
+        assert (await api.ask("POST", path, raw=b'{"text":"\\u0000"}')).problem(400, "invalid")["path"] == "$.text"
+        text = "\U0001f600 é \u2028 \u202e שלום"
+        assert (await api.ask("POST", path, {"text": text})).status == 201
+        events = (await api.get(f"/conversations/{conversation}/events"))["items"]
+        assert [event["data"]["text"] for event in events if event["type"] == "note.posted"] == [text]
+        for query in ("/conversations?search=%ED%A0%80", "/widgets?search=%ff", "/connections?kind=%00"):
+            assert (await api.ask("GET", query)).status == 200, query
+        for missing in ("/conversations/%00", "/bots/%ED%A0%80", f"/conversations/{conversation}%0A"):
+            (await api.ask("GET", missing)).problem(404, "not_found")
