@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
+from warmline.conversations.kind import CONVERSATION
 from warmline.handover.thread_tables import parked, threads
+from warmline.journal.tables import streams
 from warmline.kernel.ids import uuid7
 
 OPEN_PHASES = ("opening", "open")
@@ -93,6 +95,13 @@ def list_unfinished(conn: sa.Connection, known: Sequence[str] = ()) -> list[Thre
     return [ThreadRow(**row._mapping) for row in conn.execute(query) if row.id not in skip]
 
 
+def list_heads(conn: sa.Connection) -> dict[str, int]:
+    """The seq up to which each conversation with an unfinished thread is committed."""
+    same = (streams.c.kind == CONVERSATION) & (streams.c.public_id == threads.c.conversation_id)
+    query = sa.select(streams.c.public_id, streams.c.seq).join_from(threads, streams, same)
+    return {row[0]: row[1] for row in conn.execute(query.where(threads.c.phase.in_(OPEN_PHASES)))}
+
+
 def find_thread(conn: sa.Connection, conversation_id: str, connection_id: str) -> ThreadRow | None:
     """The latest thread of a conversation at a connection."""
     query = (
@@ -156,18 +165,6 @@ class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _PARKED = [parked.c[name] for name in ParkedRow.__struct_fields__]
-
-
-def list_parked(
-    conn: sa.Connection, *, connection_id: str | None = None, before: int | None = None, limit: int = 50
-) -> list[ParkedRow]:
-    """Parked messages that wait, newest first."""
-    query = sa.select(*_PARKED).where(parked.c.resent_at.is_(None)).order_by(parked.c.at.desc()).limit(limit)
-    if connection_id:
-        query = query.where(parked.c.connection_id == connection_id)
-    if before is not None:
-        query = query.where(parked.c.at < before)
-    return [ParkedRow(**row._mapping) for row in conn.execute(query)]
 
 
 def find_parked(conn: sa.Connection, conversation_id: str, message_id: str) -> ParkedRow | None:
