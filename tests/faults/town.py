@@ -111,7 +111,8 @@ class Town:
 
     def where(self) -> str:
         """Where every visitor stands, for a failed test."""
-        lines = [f"accepted so far: {self.ledger.count}"]
+        untold = {visitor.conversation for visitor in self.visitors} - self.crm.ended
+        lines = [f"accepted so far: {self.ledger.count}; the CRM has not heard the end of {sorted(untold)}"]
         for visitor in self.visitors:
             last = visitor.view.get(visitor.since, {})
             lines.append(
@@ -146,8 +147,7 @@ class Town:
         stored = {body.client_id: (body.text, seq) for seq, body in own}
         receipts = {key: value for key, value in self.ledger.acked[visitor.conversation].items() if value[0]}
         assert stored == receipts, "receipts and journal differ"
-        sent = [text for text, _seq in receipts.values()]
-        assert sorted(sent, key=_order) == [body.text for _seq, body in own], "the visitor's order is lost"
+        assert [body.text for _seq, body in own] == visitor.lines, "the visitor's order is lost"
         shown = [visitor.view[seq] for seq in sorted(visitor.view)]
         assert shown == [visitor_item(event) for event in events][: len(shown)], "the screen differs from the journal"
         assert visitor.since == len(shown)
@@ -162,18 +162,14 @@ class Town:
         got = self.crm.log[conversation]
         connected = any(event.type == "handover.connected" for event in events)
         assert [text for event, text in got if event == "widgetMessage"] == (said if connected else [])
-        assert [event for event, _text in got].count("widgetEscalate") == 1
+        offers = [event for event, _text in got].count("widgetEscalate")
+        # A patience of two seconds may run out while the server is down, before the CRM was ever asked.
+        assert offers == 1 or (offers == 0 and not connected), got
         answers = [event.body.text for event in posted if event.body.author == "agent"]
         assert answers == self.ledger.said[conversation], "what the CRM was told and the journal differ"
         by_id: dict[str, tuple[str, str]] = {}
         for webhook_id, kind, text in self.ledger.delivered[conversation]:
             assert by_id.setdefault(webhook_id, (kind, text)) == (kind, text), "one id, two contents"
-
-
-def _order(text: str) -> tuple[int, int]:
-    """The order in which ``talk`` says its lines."""
-    fixed = {ASK: 0, "said while waiting": 1, GOODBYE: 3}
-    return (fixed[text], 0) if text in fixed else (2, int(text.rsplit(maxsplit=1)[-1]))
 
 
 async def _as_task(story: Awaitable[None]) -> None:

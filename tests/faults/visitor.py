@@ -36,6 +36,7 @@ class Visitor:
     incarnation: str | None = None
     since: int = 0
     view: dict[int, dict[str, Any]] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
     syncs: int = 0
     drains: int = 0
     closed_with: list[int] = field(default_factory=list)
@@ -57,6 +58,7 @@ class Visitor:
 
     async def say(self, text: str, *, wait: bool = True) -> None:
         """Send a message; with ``wait`` until it is acknowledged."""
+        self.lines.append(text)
         await self._submit({"frame": "message", "client_id": uuid7(), "text": text}, wait=wait)
 
     async def end(self) -> None:

@@ -64,6 +64,13 @@ class FrontWorker:
                 self._heard = event.seq
         self._wake.set()
 
+    def look_up_to(self, seq: int) -> None:
+        """The conversation is committed up to ``seq``; whatever no hand-off told of is read from the journal."""
+        if seq > self._seen:
+            self._behind = True
+            self._heard = max(self._heard, seq)
+            self._wake.set()
+
     def _take(self, event: Recorded) -> None:
         self._seen = event.seq
         body = event.body

@@ -35,6 +35,8 @@ log = structlog.get_logger()
 PLANNED = "relay.planned"
 LEASE = "relay"
 LEASE_MS = 30_000
+LOOK_EVERY_S = 2.0
+"""How long an event may lie unnoticed whose hand-off was lost: with a node that died, or a commit whose answer was."""
 SEND_MS = 12_000
 """A send lasts at most this long; the lease must outlast it, or two nodes could talk to one desk."""
 
@@ -136,6 +138,7 @@ class Relay:
         self._by_conversation: dict[str, list[ThreadWorker | FrontWorker]] = {}
         self._breakers: dict[str, Breaker] = {}
         self._wake = asyncio.Event()
+        self._look_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._unlisten: Callable[[], None] = lambda: None
 
@@ -193,6 +196,7 @@ class Relay:
                 await self._hold_lease()
                 if self._lease:
                     await self._adopt()
+                    await self._look_for_missed()
             except WarmlineError as error:
                 log.warning("relay.trouble", code=error.code)
             self._wake.clear()
@@ -219,6 +223,16 @@ class Relay:
                 task = asyncio.create_task(self._supervise(worker, row), name=f"thread:{row.id}")
                 self._workers[row.id] = (worker, task)
                 self._by_conversation.setdefault(row.conversation_id, []).append(worker)
+
+    async def _look_for_missed(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_EVERY_S
+        heads = await self.journal.read(store.list_heads)
+        for conversation, seq in heads.items():
+            for worker in self._by_conversation.get(conversation, ()):
+                worker.look_up_to(seq)
 
     async def _supervise(self, worker: ThreadWorker | FrontWorker, row: store.ThreadRow) -> None:
         try:

@@ -96,6 +96,13 @@ class ThreadWorker:
                 self._heard = event.seq
         self._wake.set()
 
+    def look_up_to(self, seq: int) -> None:
+        """The conversation is committed up to ``seq``; whatever no hand-off told of is read from the journal."""
+        if seq > self._seen:
+            self._behind = True
+            self._heard = max(self._heard, seq)
+            self._wake.set()
+
     def poke(self) -> None:
         """Look again: something outside the stream may have changed."""
         self._wake.set()
