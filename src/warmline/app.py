@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
@@ -66,7 +66,7 @@ from warmline.web.console.conversations_stream import STREAM
 from warmline.web.console.desk import DESK
 from warmline.web.console.desk_presence import DeskPresence
 from warmline.web.console.desk_surface import DeskServices, DeskSurface
-from warmline.web.front import Health
+from warmline.web.front import Health, RawRoute
 from warmline.web.hub import Hub
 from warmline.web.server import Server, WebOptions, build_application, make_server
 from warmline.web.stream import VisitorStream
@@ -177,8 +177,10 @@ class Node:
 
     # -- the web -------------------------------------------------------------------------------------------------
 
-    async def open_web(self, *, ready: Callable[[str], None] | None = None) -> Server:
-        """The server, ready for ``serve()``."""
+    async def open_web(
+        self, *, ready: Callable[[str], None] | None = None, more: Sequence[RawRoute] = ()
+    ) -> Server:
+        """The server, ready for ``serve()``; ``more`` are routes of its caller."""
         s = self.settings
 
         async def events(conversation: str, *, after: int, limit: int) -> Any:
@@ -206,7 +208,7 @@ class Node:
                 max_body_bytes=s.max_body_bytes,
                 trusted_proxies=s.trusted_proxies,
             ),
-            routes=[*widget.routes(), *wire.routes(), *self.transcript_links.routes()],
+            routes=[*widget.routes(), *wire.routes(), *self.transcript_links.routes(), *more],
             sockets=widget.sockets(),
             handlers=await self._handlers(),
             health=Health({"store": self._store_answers, "bus": self._bus_answers}),

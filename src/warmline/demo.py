@@ -24,6 +24,7 @@ from warmline.conversations.widgets import LadderStep, Look, Widget
 from warmline.journal.journal import tune_gc
 from warmline.kernel.errors import Unavailable
 from warmline.platform.settings import Settings
+from warmline.web.shop.pages import Places, Shop
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +72,8 @@ async def _main(settings: Settings) -> None:
         demo = await _seed(node, known, f"http://{target}")
         _write(settings.data / FILE, demo)
         stopping = asyncio.Event()
-        server = await node.open_web(ready=lambda _address: _announce(demo))
+        shop = Shop(Places(public_url=demo.base_url, widget_id=demo.widget_id, crm_url=demo.crm_url))
+        server = await node.open_web(ready=lambda _address: _announce(demo), more=shop.routes())
         crm = asyncio.create_task(_keep_crm(demo, port, stopping), name="sample-crm")
         tune_gc()
         try:
