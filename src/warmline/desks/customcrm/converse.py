@@ -20,18 +20,22 @@ _Key = Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_LIMIT)]
 _Value = Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)]
 
 
-class _Pair(msgspec.Struct, frozen=True):
+class DetailBody(msgspec.Struct, frozen=True):
+    """One fact about the visitor; ``sanitize`` marks it as personal."""
+
     key: _Key
     value: _Value
     sanitize: bool = False
 
 
 # The vendor's tables show an object, its data types an array: both are in use.
-_Pairs = Annotated[list[_Pair], msgspec.Meta(max_length=DETAILS_LIMIT)]
+_Pairs = Annotated[list[DetailBody], msgspec.Meta(max_length=DETAILS_LIMIT)]
 _Named = Annotated[dict[_Key, _Value], msgspec.Meta(max_length=DETAILS_LIMIT)]
 
 
-class _Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class ConverseBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The body of ``/converse/chat``; ``text`` is required for messages."""
+
     platform_conversation_id: Id
     event_type: ConverseKind
     text: Annotated[str, msgspec.Meta(max_length=TEXT_LIMIT)] | None = None
@@ -40,7 +44,7 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     message_id: Id | None = None
 
 
-_BODY: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Body)
+_BODY: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ConverseBody)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class ConverseEvent:
 
 def parse_converse_event(body: bytes) -> ConverseEvent:
     """The event; unknown fields are ignored, as is ``metaData`` on ``endSession``.  Raises Invalid with the path."""
-    given: _Body = decode(_BODY, body)
+    given: ConverseBody = decode(_BODY, body)
     kind = given.event_type
     text = ""
     if kind == "message":
@@ -87,7 +91,7 @@ def parse_converse_event(body: bytes) -> ConverseEvent:
     )
 
 
-def _details(given: list[_Pair] | dict[str, str] | None) -> tuple[Detail, ...]:
+def _details(given: list[DetailBody] | dict[str, str] | None) -> tuple[Detail, ...]:
     if given is None:
         return ()
     if isinstance(given, dict):

@@ -28,34 +28,45 @@ Url = Annotated[str, msgspec.Meta(max_length=URL_LIMIT)]
 Number = str | int | float
 
 
-class _AgentBody(msgspec.Struct, tag_field="eventType", frozen=True, kw_only=True, rename="camel"):
+class AgentBody(msgspec.Struct, tag_field="eventType", frozen=True, kw_only=True, rename="camel"):
+    """What every event of the agent's side carries; ``messageId`` makes a message be stored once."""
+
     platform_conversation_id: Id
     message_id: Id | None = None
 
 
-class _QueueUpdate(_AgentBody, frozen=True, tag="escalationQueueUpdate", kw_only=True, rename="camel"):
+class EscalationQueueUpdate(AgentBody, frozen=True, tag="escalationQueueUpdate", kw_only=True, rename="camel"):
+    """The customer waits: place in the queue and minutes, as far as they are known."""
+
     queue_position: Number | None = None
     waiting_time: Number | None = None
 
 
-class _Success(_AgentBody, frozen=True, tag="escalationSuccess", kw_only=True, rename="camel"):
+class EscalationSuccess(AgentBody, frozen=True, tag="escalationSuccess", kw_only=True, rename="camel"):
+    """A person has joined."""
+
     agent: Name | None = None
     agent_avatar: Url | None = None
 
 
-class _Message(_AgentBody, frozen=True, tag="message", kw_only=True, rename="camel"):
+class AgentMessage(AgentBody, frozen=True, tag="message", kw_only=True, rename="camel"):
+    """A line of the agent."""
+
     text: Text
 
 
-class _Failed(_AgentBody, frozen=True, tag="escalationFailed", kw_only=True, rename="camel"):
-    pass
+class EscalationFailed(AgentBody, frozen=True, tag="escalationFailed", kw_only=True, rename="camel"):
+    """Nobody can take the conversation."""
 
 
-class _Disconnect(_AgentBody, frozen=True, tag="agentDisconnect", kw_only=True, rename="camel"):
-    pass
+class AgentDisconnect(AgentBody, frozen=True, tag="agentDisconnect", kw_only=True, rename="camel"):
+    """The agent has ended it."""
 
 
-_BODY: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_QueueUpdate | _Success | _Message | _Failed | _Disconnect)
+AgentEventBody = EscalationQueueUpdate | EscalationSuccess | AgentMessage | EscalationFailed | AgentDisconnect
+"""The body of ``send-message-to-widget``."""
+
+_BODY: msgspec.json.Decoder[Any] = msgspec.json.Decoder(AgentEventBody)
 
 _DIGITS = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _AVATAR = re.compile(r"https?://[^\s/?#@\\\"<>]+(?:[/?#][^\s\\\"<>]*)?", re.IGNORECASE)
@@ -79,12 +90,12 @@ def parse_agent_event(body: bytes) -> DeskEvent:
     return _READ[type(given)](given, ref, event_id, body)
 
 
-def _read_message(given: _Message, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
+def _read_message(given: AgentMessage, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
     text = clean_text(given.text, "$.text")
     return AgentReplied(thread_ref=ref, vendor_event_id=event_id, raw=raw, text=text, message_id=event_id)
 
 
-def _read_queue(given: _QueueUpdate, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
+def _read_queue(given: EscalationQueueUpdate, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
     position = None
     if given.queue_position is not None:
         position = read_whole(given.queue_position, "$.queuePosition", HIGHEST_POSITION)
@@ -100,7 +111,7 @@ def _read_queue(given: _QueueUpdate, ref: str, event_id: str | None, raw: bytes)
     )
 
 
-def _read_success(given: _Success, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
+def _read_success(given: EscalationSuccess, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
     # An agent without a name is allowed by the contract, and some systems say so with "".
     name = _INVISIBLE.sub("", given.agent).strip() if given.agent is not None else ""
     avatar = given.agent_avatar
@@ -109,20 +120,20 @@ def _read_success(given: _Success, ref: str, event_id: str | None, raw: bytes) -
     return AgentJoined(thread_ref=ref, vendor_event_id=event_id, raw=raw, name=name, avatar=avatar)
 
 
-def _read_failed(_given: _Failed, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
+def _read_failed(_given: EscalationFailed, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
     return OpenFailed(thread_ref=ref, vendor_event_id=event_id, raw=raw)
 
 
-def _read_disconnect(_given: _Disconnect, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
+def _read_disconnect(_given: AgentDisconnect, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
     return AgentLeft(thread_ref=ref, vendor_event_id=event_id, raw=raw)
 
 
 _READ: dict[type, Callable[[Any, str, str | None, bytes], DeskEvent]] = {
-    _QueueUpdate: _read_queue,
-    _Success: _read_success,
-    _Message: _read_message,
-    _Failed: _read_failed,
-    _Disconnect: _read_disconnect,
+    EscalationQueueUpdate: _read_queue,
+    EscalationSuccess: _read_success,
+    AgentMessage: _read_message,
+    EscalationFailed: _read_failed,
+    AgentDisconnect: _read_disconnect,
 }
 
 
