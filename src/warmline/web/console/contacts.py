@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from warmline.accounts import access
 from warmline.accounts.access import Scope
@@ -50,7 +51,7 @@ async def list_contacts(visit: Visit) -> Response[str]:
 
 
 @post("/contacts/{contact_id:str}", opt={"scope": Scope.CONVERSATIONS_WRITE})
-async def mark_contact(visit: Visit, contact_id: str) -> Response[str]:
+async def mark_contact(visit: Visit, contact_id: FromPath[str]) -> Response[str]:
     if not is_uuid(contact_id):
         raise NotFound("There is no such contact.")
     surface: DeskSurface = visit.ctx.services["desk"]

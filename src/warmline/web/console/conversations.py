@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 import structlog
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from warmline.accounts import access
 from warmline.accounts.access import Scope
@@ -114,7 +115,7 @@ def _row(listed: Listed, widgets: dict[str, str]) -> Row:
 
 
 @get("/conversations/{conversation_id:str}", opt=_SEE)
-async def show_conversation(visit: Visit, conversation_id: str) -> Response[str]:
+async def show_conversation(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     shown = await load(surface, conversation_id)
     return visit.page(
@@ -126,7 +127,7 @@ async def show_conversation(visit: Visit, conversation_id: str) -> Response[str]
 
 
 @get("/conversations/{conversation_id:str}/context", opt=_SEE)
-async def show_context(visit: Visit, conversation_id: str) -> Response[str]:
+async def show_context(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     shown = await load(surface, conversation_id)
     return visit.fragment(
@@ -138,7 +139,7 @@ async def show_context(visit: Visit, conversation_id: str) -> Response[str]:
 
 
 @get("/conversations/{conversation_id:str}/head", opt=_SEE)
-async def show_head(visit: Visit, conversation_id: str) -> Response[str]:
+async def show_head(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     shown = await load(surface, conversation_id)
     may_change = access.conversations.may_write(visit.principal)
@@ -146,7 +147,7 @@ async def show_head(visit: Visit, conversation_id: str) -> Response[str]:
 
 
 @get("/conversations/{conversation_id:str}/earlier", opt=_SEE)
-async def show_earlier(visit: Visit, conversation_id: str) -> Response[str]:
+async def show_earlier(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     before = visit.request.query_params.get("before", "")
     if not is_uuid(conversation_id) or not before.isascii() or not before.isdigit() or len(before) > 15:
@@ -159,18 +160,18 @@ async def show_earlier(visit: Visit, conversation_id: str) -> Response[str]:
 
 
 @post("/conversations/{conversation_id:str}/close", opt=_CHANGE)
-async def close_conversation(visit: Visit, conversation_id: str) -> Response[str]:
+async def close_conversation(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     command = c.Close(reason="agent", by=visit.principal.actor)
     return await _command(visit, conversation_id, command, "conversation-closed")
 
 
 @post("/conversations/{conversation_id:str}/handover/cancel", opt=_CHANGE)
-async def cancel_handover(visit: Visit, conversation_id: str) -> Response[str]:
+async def cancel_handover(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     return await _command(visit, conversation_id, c.CancelHandover(by=visit.principal.actor), "handover-cancelled")
 
 
 @post("/conversations/{conversation_id:str}/handover/end", opt=_CHANGE)
-async def end_handover(visit: Visit, conversation_id: str) -> Response[str]:
+async def end_handover(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     form = await visit.form()
     epoch = form.text("epoch")
     if not epoch.isascii() or not epoch.isdigit() or len(epoch) > 9:
@@ -180,7 +181,7 @@ async def end_handover(visit: Visit, conversation_id: str) -> Response[str]:
 
 
 @post("/conversations/{conversation_id:str}/handover", opt=_CHANGE)
-async def request_handover(visit: Visit, conversation_id: str) -> Response[str]:
+async def request_handover(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     try:
         await surface.services.conversations.request_handover(
@@ -192,7 +193,7 @@ async def request_handover(visit: Visit, conversation_id: str) -> Response[str]:
 
 
 @post("/conversations/{conversation_id:str}/notes", opt=_CHANGE)
-async def add_note(visit: Visit, conversation_id: str) -> Response[str]:
+async def add_note(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     form = await visit.form()
     text = form.text("text").strip()
     back = f"/console/desk/{conversation_id}" if form.text("back") == "desk" else f"{_PATH}/{conversation_id}"
@@ -205,7 +206,7 @@ async def add_note(visit: Visit, conversation_id: str) -> Response[str]:
 
 
 @post("/conversations/{conversation_id:str}/resend", opt=_CHANGE)
-async def resend_message(visit: Visit, conversation_id: str) -> Response[str]:
+async def resend_message(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     message_id = (await visit.form()).text("message_id")
     back = f"{_PATH}/{conversation_id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -82,7 +83,7 @@ def initials_of(name: str) -> str:
 
 def hue_of(key: str) -> int:
     """A colour angle that always belongs to the same key, from 0 to 359."""
-    return sum(key.encode()) * 37 % 360
+    return zlib.crc32(key.encode()) % 360
 
 
 def visitor_label(name: str, visitor_id: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import MediaType, Response, get, post
+from litestar.params import FromPath
 
 from warmline.accounts.access import Scope
 from warmline.conversations.model import TALKING
@@ -47,13 +48,13 @@ async def show_desk(visit: Visit) -> Response[str]:
 
 
 @get("/desk/{conversation_id:str}", opt=_WORK)
-async def show_desk_conversation(visit: Visit, conversation_id: str) -> Response[str]:
+async def show_desk_conversation(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     return await _page(visit, await load(surface, conversation_id))
 
 
 @get("/desk/{conversation_id:str}/foot", opt=_WORK)
-async def show_foot(visit: Visit, conversation_id: str) -> Response[str]:
+async def show_foot(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     """What can be done now: the way to take it, the composer, or why there is none."""
     surface: DeskSurface = visit.ctx.services["desk"]
     shown = await load(surface, conversation_id)
@@ -61,14 +62,14 @@ async def show_foot(visit: Visit, conversation_id: str) -> Response[str]:
 
 
 @get("/desk/{conversation_id:str}/head", opt=_WORK)
-async def show_desk_head(visit: Visit, conversation_id: str) -> Response[str]:
+async def show_desk_head(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     shown = await load(surface, conversation_id)
     return visit.fragment("pages/desk_head.html", **_part(visit, shown))
 
 
 @post("/desk/{conversation_id:str}/take", opt=_WORK)
-async def take(visit: Visit, conversation_id: str) -> Response[str]:
+async def take(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     try:
         seq = await surface.services.deskwork.take(conversation_id, _member(visit))
@@ -79,7 +80,7 @@ async def take(visit: Visit, conversation_id: str) -> Response[str]:
 
 
 @post("/desk/{conversation_id:str}/put-back", opt=_WORK)
-async def put_back(visit: Visit, conversation_id: str) -> Response[str]:
+async def put_back(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     try:
         await surface.services.deskwork.put_back(conversation_id, _member(visit))
@@ -89,7 +90,7 @@ async def put_back(visit: Visit, conversation_id: str) -> Response[str]:
 
 
 @post("/desk/{conversation_id:str}/end", opt=_WORK)
-async def end(visit: Visit, conversation_id: str) -> Response[str]:
+async def end(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     try:
         await surface.services.deskwork.end(conversation_id, _member(visit))
@@ -99,7 +100,7 @@ async def end(visit: Visit, conversation_id: str) -> Response[str]:
 
 
 @post("/desk/{conversation_id:str}/say", opt=_WORK)
-async def say(visit: Visit, conversation_id: str) -> Response[Any]:
+async def say(visit: Visit, conversation_id: FromPath[str]) -> Response[Any]:
     """Answers ``{seq}``, or ``{code, detail, retryable}``, to the page's script; a redirect to a plain form."""
     surface: DeskSurface = visit.ctx.services["desk"]
     form = await visit.form()
@@ -119,7 +120,7 @@ async def say(visit: Visit, conversation_id: str) -> Response[Any]:
 
 
 @post("/desk/{conversation_id:str}/typing", opt=_WORK)
-async def typing(visit: Visit, conversation_id: str) -> Response[str]:
+async def typing(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     on = (await visit.form()).text("on") == "1"
     await surface.services.deskwork.typing(conversation_id, _member(visit), on=on)
@@ -127,7 +128,7 @@ async def typing(visit: Visit, conversation_id: str) -> Response[str]:
 
 
 @post("/desk/{conversation_id:str}/read", opt=_WORK)
-async def read(visit: Visit, conversation_id: str) -> Response[str]:
+async def read(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     """The agent who talks with the visitor has seen everything up to ``seq``.  Others only look; that tells nobody."""
     surface: DeskSurface = visit.ctx.services["desk"]
     seq = (await visit.form()).text("seq")

@@ -12,9 +12,13 @@ export class Transcript {
     this.sending = root.querySelector("[data-sending]");
     this.visitorRead = Number(root.dataset.visitorRead ?? 0);
     this.newest.addEventListener("click", () => this.toEnd());
+    this.following = true;
     this.pane.addEventListener("scroll", () => {
-      if (this.atEnd()) this.newest.hidden = true;
+      this.following = this.atEnd();
+      if (this.following) this.newest.hidden = true;
     });
+    // A growing composer, or a phone's keyboard, must not push the latest words out of sight.
+    new ResizeObserver(() => this.following && this.toEnd()).observe(this.pane);
     this.toEnd();
     this.showSeen();
   }
