@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from tests.faults.agents import GOODBYE
 from tests.faults.serving import serving
@@ -89,18 +88,11 @@ class OwnPostgres:
 
     def crash(self) -> None:
         """Immediate shutdown: connections are cut, the next start recovers from the log."""
-        process = psutil.Process(self.pid)
-        process.send_signal(3)
-        process.wait(20)
+        postgres.stop(self.pid, crash=True)
 
     def start(self) -> None:
         """Start again with the same data, at the same place."""
-        programs, user = postgres._programs_and_user(self.folder)
-        options = " ".join(f"-c {name}={value or repr('')}" for name, value in postgres._SETTINGS.items())
-        command: list[str | Path] = [programs / "pg_ctl", "-w", "-t", "30", "-D", self.folder / "data"]
-        command += ["-l", self.folder / "log", "-o", f"{options} -k {self.folder}", "start"]
-        postgres._run(command, user)
-        self.pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        self.pid = postgres.start_again(self.folder)
 
 
 @pytest.fixture
@@ -124,6 +116,7 @@ async def test_a_postgresql_that_restarts_loses_nothing(
     pair = replace(postgres_pair, database_url=url)
     port = free_port()
     async with town(pair, [port], seed=6) as place, serving(place.environment, port, tmp_path / "log") as server:
+        place.orderly = True
 
         async def restart() -> None:
             await place.ledger.until(30)

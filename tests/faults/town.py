@@ -41,6 +41,7 @@ class Town:
     bases: list[str]
     widget: str = ""
     hurried: str = ""
+    orderly: bool = False
     visitors: list[Visitor] = field(default_factory=list)
     _staying: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -50,7 +51,7 @@ class Town:
         """A new visitor, from an address of his own."""
         number = len(self.visitors)
         address = f"10.0.{number // 250}.{number % 250 + 1}"
-        visitor = Visitor(self.http, list(self.bases), widget or self.widget, self.ledger, address)
+        visitor = Visitor(self.http, list(self.bases), widget or self.widget, self.ledger, address, self.orderly)
         self.visitors.append(visitor)
         return visitor
 

@@ -24,13 +24,18 @@ class Final(Exception):
 
 @dataclass
 class Visitor:
-    """``bases`` are the servers' addresses; the next one is tried when one does not answer."""
+    """``bases`` are the servers' addresses; the next one is tried when one does not answer.
+
+    ``orderly``: a message waits for the receipt of the one before.  Where messages are refused and sent again later
+    (a store that is away), only that keeps their order.
+    """
 
     http: aiohttp.ClientSession
     bases: list[str]
     widget_id: str
     ledger: Ledger
     address: str
+    orderly: bool = False
     token: str = ""
     conversation: str = ""
     incarnation: str | None = None
@@ -94,6 +99,8 @@ class Visitor:
             await self._moved.wait_for(lambda: not self._unacked)
 
     async def _submit(self, frame: dict[str, Any], *, wait: bool) -> None:
+        if self.orderly:
+            await self.until_acknowledged()
         self._unacked[frame["client_id"]] = frame
         await self._send(frame)
         if wait:

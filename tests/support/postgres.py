@@ -6,15 +6,18 @@ cannot switch off fsync, which tests do not need.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -29,8 +32,11 @@ _SETTINGS = {
 }
 
 
-def start(folder: Path) -> tuple[int, str]:
-    """Start a server with its data and its Unix socket in ``folder``; returns its pid and address."""
+def start(folder: Path, **settings: str) -> tuple[int, str]:
+    """Start a server with its data and its Unix socket in ``folder``; returns its pid and address.
+
+    ``settings`` are PostgreSQL's own, over those for tests.
+    """
     programs, user = _programs_and_user(folder)
     data = folder / "data"
     data.mkdir(mode=0o700)
@@ -39,11 +45,25 @@ def start(folder: Path) -> tuple[int, str]:
         shutil.chown(data, user["user"])
     kind = ["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "-U", "postgres"]
     _run([programs / "initdb", *kind, "-D", data], user)
-    options = " ".join(f"-c {name}={value or repr('')}" for name, value in _SETTINGS.items())
+    return start_again(folder, **settings), f"postgresql://postgres@/postgres?host={folder}"
+
+
+def start_again(folder: Path, **settings: str) -> int:
+    """Start the server whose data lie in ``folder``, after a stop or a crash; returns its pid."""
+    programs, user = _programs_and_user(folder)
+    data = folder / "data"
+    options = " ".join(f"-c {name}={value or repr('')}" for name, value in (_SETTINGS | settings).items())
     log = folder / "log"
     _run([programs / "pg_ctl", "-w", "-t", "30", "-D", data, "-l", log, "-o", f"{options} -k {folder}", "start"], user)
-    pid = int((data / "postmaster.pid").read_text().splitlines()[0])
-    return pid, f"postgresql://postgres@/postgres?host={folder}"
+    return int((data / "postmaster.pid").read_text().splitlines()[0])
+
+
+def stop(pid: int, *, crash: bool = False) -> None:
+    """Stop a server, politely to its clients or not at all, and return when it is gone."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        process.send_signal(signal.SIGQUIT if crash else signal.SIGINT)
+        process.wait(30)
 
 
 def _programs_and_user(folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -61,8 +81,9 @@ def _programs_and_user(folder: Path) -> tuple[Path, dict[str, Any]]:
     # The environment lies in a folder that only root may enter: let that user have a copy (40 MB, 0.1 s).
     copy = folder / "programs" / package.name
     for part in (package / "pginstall18", package.parent / f"{package.name}.libs"):
-        if part.exists():
-            shutil.copytree(part, copy / part.name if part.parent == package else copy.parent / part.name)
+        place = copy / part.name if part.parent == package else copy.parent / part.name
+        if part.exists() and not place.exists():
+            shutil.copytree(part, place)
     return copy / "pginstall18" / "bin", user
 
 

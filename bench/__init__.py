@@ -1,0 +1,1 @@
+"""Measures Warmline beside the floor of the machine it runs on: ``python -m bench --help``."""
