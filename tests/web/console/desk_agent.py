@@ -178,3 +178,17 @@ async def waiting(stage: Stage, *words: str) -> str:
     )
     await stage.until_stage(conversation, "queued")
     return conversation
+
+
+async def indexed(stage: Stage, conversation: str, within: float = 15.0) -> None:
+    """Wait until the lists show the conversation as the journal has it; their consumer follows by itself."""
+    listing = stage.node.desk.services.listing
+    _state, seq = await stage.node.conversations.snapshot(conversation)
+    never = asyncio.Event()
+    async with asyncio.timeout(within):
+        while True:
+            found = await listing.find(conversation)
+            if found is not None and found.seq >= seq:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(never.wait(), 0.05)

@@ -144,7 +144,7 @@ async def test_everybody_at_the_desk_sees_how_many_are_there(stage: Stage, mina:
 
 async def test_the_desk_knows_whether_somebody_is_there(stage: Stage, mina: Agent) -> None:
     desk = stage.node.connections.desk(stage.desk_id)
-    queue = QueueRef()
+    queue = QueueRef(ref="", bot_id=stage.bot_id)
     async with mina.watching("board=1") as board:
         await board.until(lambda b: b.of("board"))
         assert await desk.availability(queue) is Availability.AVAILABLE

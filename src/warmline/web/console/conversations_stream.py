@@ -51,7 +51,8 @@ class _Pipe:
         """The next chunk, None at the end.  Raises TimeoutError when nothing came for a while."""
         if self._cut:
             return None
-        return await asyncio.wait_for(self._chunks.get(), CHECK_S)
+        async with asyncio.timeout(CHECK_S):
+            return await self._chunks.get()
 
 
 @get("/stream", opt={"scope": Scope.CONVERSATIONS_READ})

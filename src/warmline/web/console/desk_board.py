@@ -104,7 +104,8 @@ class DeskBoard:
     async def _run(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._changed.wait(), _ANYWAY_S)
+                async with asyncio.timeout(_ANYWAY_S):
+                    await self._changed.wait()
             except TimeoutError:
                 await self._tell()
                 continue

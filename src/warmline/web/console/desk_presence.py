@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from typing import Any
 
@@ -109,7 +110,7 @@ class DeskPresence:
                 await self._bus.publish(SUBJECT, msgspec.json.encode(beat))
             except (WarmlineError, OSError) as error:
                 log.info("presence not told", reason=type(error).__name__)
-            try:
-                await asyncio.wait_for(self._told.wait(), BEAT / SECOND)
-            except TimeoutError:
-                continue
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BEAT / SECOND):
+                    await self._told.wait()
