@@ -2,24 +2,16 @@
 // browser events and chat in step.
 
 import { Backoff } from "./models/backoff.js";
+import { grantedStorage, MapStorage, newId } from "./models/browser.js";
 import { Chat } from "./models/chat.js";
 import { unreadCount } from "./models/conversation.js";
 import { HostBridge, pageOf } from "./models/hostbridge.js";
-import { newId, storageOrMemory } from "./models/browser.js";
 import { Session } from "./models/session.js";
 import { Texts } from "./models/texts.js";
 import { eventStreamTransport, webSocketTransport } from "./models/transports.js";
 import { Panel } from "./views/panel.js";
 
 const { widget, base, origin } = document.body.dataset;
-const storage = storageOrMemory("localStorage");
-const drafts = storageOrMemory("sessionStorage");
-const session = new Session({ base, widget, storage, locks: navigator.locks });
-const chat = new Chat({
-  base, session, storage, newId, transports: [webSocketTransport, eventStreamTransport], isOnline: () => navigator.onLine,
-  onChange: () => schedule(), onEvent: (name, detail) => bridge.tell("event", { name, detail }),
-});
-
 let panel = null, page = null, isOpen = false, unread = 0, scheduled = false, focusWanted = false, beginning = false;
 
 const bridge = new HostBridge({
@@ -27,6 +19,15 @@ const bridge = new HostBridge({
   onPage: (given) => { page = given; },
   onOpen: () => { isOpen = true; focusWanted = true; begin(); schedule(); },
   onClose: () => { isOpen = false; schedule(); },
+  onStored: (key, value) => chat.heard(key, value),
+});
+const granted = grantedStorage("localStorage");
+const storage = granted ?? await bridge.hostStorage();
+const drafts = grantedStorage("sessionStorage") ?? new MapStorage();
+const session = new Session({ base, widget, storage, locks: granted && navigator.locks });
+const chat = new Chat({
+  base, session, storage, newId, transports: [webSocketTransport, eventStreamTransport], isOnline: () => navigator.onLine,
+  onChange: () => schedule(), onEvent: (name, detail) => bridge.tell("event", { name, detail }),
 });
 
 function ownPage() {
@@ -64,6 +65,7 @@ async function persist(attempt) {
     try {
       return await attempt();
     } catch (error) {
+      if (!(error instanceof TypeError) && error.status === undefined) throw error;  // fetch reports a broken line as TypeError
       if (error.status >= 400 && error.status < 500 && error.status !== 429 && error.status !== 408) throw error;
       tell(navigator.onLine ? "reconnecting" : "offline");
       await new Promise((done) => {

@@ -28,7 +28,7 @@
   var rightToLeft = getComputedStyle(document.documentElement).direction === "rtl";
   var EVENTS = ["open", "close", "unread", "conversation-started", "message"];
   var listeners = {};
-  var isOpen = false, ready = false, unread = 0, frame = null, root, button, badge, host;
+  var isOpen = false, ready = false, forward = false, unread = 0, frame = null, root, button, badge, host;
 
   var CSS = [
     ":host{all:initial}",
@@ -62,6 +62,25 @@
     try { return on ? localStorage.setItem(flag, "1") : localStorage.getItem(flag) === "1"; } catch (_) { return false; }
   }
 
+  // A browser that blocks third-party data gives the frame no storage of its own. Then the host page keeps its few values
+  // (below the frame's own prefix, nothing else), so that a conversation survives a reload there too.
+  function keep(data) {
+    try {
+      if (data.type === "keep" && String(data.key).indexOf(flag + ":") === 0) {
+        if (data.value === null) localStorage.removeItem(data.key); else localStorage.setItem(data.key, String(data.value));
+      } else if (data.type === "kept") {
+        var values = {};
+        Object.keys(localStorage).forEach(function (key) { if (key.indexOf(flag + ":") === 0) values[key] = localStorage.getItem(key); });
+        forward = true;
+        send({ type: "kept", values: values });
+      }
+    } catch (_) { send({ type: "kept", values: {} }); }
+  }
+
+  function stored(event) {
+    if (forward && event.key && event.key.indexOf(flag + ":") === 0) send({ type: "stored", key: event.key, value: event.newValue });
+  }
+
   function page() {
     return {
       userAgent: navigator.userAgent, screenRes: screen.width + "x" + screen.height, language: navigator.language,
@@ -69,10 +88,13 @@
     };
   }
 
-  function post(message) {
-    if (!frame || !ready) return;
+  function send(message) {
     message.warmline = 1;
     frame.contentWindow.postMessage(message, origin);
+  }
+
+  function post(message) {
+    if (frame && ready) send(message);
   }
 
   function icon(name, path) {
@@ -145,7 +167,9 @@
     if (!frame || event.source !== frame.contentWindow || event.origin !== origin) return;
     var data = event.data;
     if (!data || data.warmline !== 1) return;
-    if (data.type === "ready") {
+    if (data.type === "keep" || data.type === "kept") {
+      keep(data);
+    } else if (data.type === "ready") {
       ready = true;
       if (data.title) frame.title = String(data.title);
       post(isOpen ? { type: "open", page: page() } : { type: "page", page: page() });
@@ -180,6 +204,7 @@
     document.body.appendChild(element);
     label();
     addEventListener("message", receive);
+    addEventListener("storage", stored);
     if (remember()) load();
   }
 

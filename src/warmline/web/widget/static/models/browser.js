@@ -1,15 +1,36 @@
 // What a browser may or may not grant: storage can be forbidden in frames, and crypto.randomUUID exists only on secure origins.
 
-/** The named storage if it works, else a memory that lives as long as the page. */
-export function storageOrMemory(name, scope = globalThis) {
+/** localStorage or sessionStorage if it may be used, else null: browsers that block third-party data refuse it to a foreign frame. */
+export function grantedStorage(name, scope = globalThis) {
   try {
     const storage = scope[name];
     storage.setItem("warmline:probe", "1");
     storage.removeItem("warmline:probe");
     return storage;
   } catch {
-    const values = new Map();
-    return { getItem: (key) => values.get(key) ?? null, setItem: (key, value) => { values.set(key, String(value)); }, removeItem: (key) => { values.delete(key); } };
+    return null;
+  }
+}
+
+/** The storage interface over a map; `onWrite(key, value|null)` hears of every change. */
+export class MapStorage {
+  constructor(values = {}, onWrite = () => {}) {
+    this.values = new Map(Object.entries(values));
+    this.onWrite = onWrite;
+  }
+
+  getItem(key) {
+    return this.values.get(key) ?? null;
+  }
+
+  setItem(key, value) {
+    this.values.set(key, String(value));
+    this.onWrite(key, String(value));
+  }
+
+  removeItem(key) {
+    this.values.delete(key);
+    this.onWrite(key, null);
   }
 }
 

@@ -54,14 +54,15 @@ export class Outbox {
     this.#save(this.#load().filter((item) => item.client_id !== clientId));
   }
 
-  refuse(clientId, { code, detail, retryable }) {
+  /** Not done. What may work later is tried a few times more, then shown as not delivered. `retry_after`: seconds. */
+  refuse(clientId, { code, detail, retryable, retry_after: retryAfter = 0 }) {
     const tried = this.retries.get(clientId) ?? 0;
     if (retryable && tried < RETRY_MS.length) {
       this.retries.set(clientId, tried + 1);
       this.timers.setTimeout(() => {
         const item = this.items.find((other) => other.client_id === clientId && other.state === "pending");
         if (item) this.#transmit(item);
-      }, RETRY_MS[tried]);
+      }, Math.max(RETRY_MS[tried], retryAfter * 1000));
       return;
     }
     this.#save(this.#load().map((item) => (item.client_id === clientId ? { ...item, state: "failed", reason: { code, detail } } : item)));

@@ -45,19 +45,23 @@ export const webSocketTransport = {
   },
 };
 
-/** Split a text/event-stream body into the `data` of its messages; keeps the unfinished rest between calls. */
+/** Split a text/event-stream body into its messages {event, data}; keeps the unfinished rest between calls. */
 export class EventStreamParser {
   constructor() {
     this.rest = "";
   }
 
   push(text) {
-    const blocks = (this.rest + text).replace(/\r\n?/g, "\n").split("\n\n");
+    const blocks = (this.rest + text).replace(/\r\n/g, "\n").split("\n\n");
     this.rest = blocks.pop();
-    return blocks
-      .map((block) => block.split("\n").filter((line) => line.startsWith("data:")).map((line) => line.slice(5).replace(/^ /, "")).join("\n"))
-      .filter(Boolean);
+    return blocks.map(messageOf).filter((message) => message.data);
   }
+}
+
+function messageOf(block) {
+  const fields = block.split("\n").map((line) => /^(event|data): ?(.*)$/.exec(line)).filter(Boolean);
+  const all = (name) => fields.filter((field) => field[1] === name).map((field) => field[2]).join("\n");
+  return { event: all("event") || "message", data: all("data") };
 }
 
 export function closeCodeOf(status) {
@@ -93,7 +97,10 @@ async function readStream(base, hello, authorization, signal, onFrame) {
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return CODE.lost;
-    for (const data of parser.push(value)) onFrame(JSON.parse(data));
+    for (const { event, data } of parser.push(value)) {
+      if (event === "close") return JSON.parse(data).code;
+      onFrame(JSON.parse(data));
+    }
   }
 }
 
@@ -117,5 +124,8 @@ async function postFrame(base, hello, authorization, frame, onFrame, closed) {
   const body = await answer.json().catch(() => null);
   if (body?.frame === "ack" || body?.frame === "refused") return onFrame(body);
   if (answer.ok) return closed(CODE.lost);
-  onFrame({ frame: "refused", client_id: frame.client_id, code: String(answer.status), detail: body?.detail ?? "", retryable: answer.status === 429 });
+  onFrame({
+    frame: "refused", client_id: frame.client_id, code: body?.code ?? String(answer.status), detail: body?.detail ?? "",
+    retryable: answer.status === 429, retry_after: body?.retry_after,
+  });
 }
