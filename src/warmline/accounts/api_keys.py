@@ -220,7 +220,7 @@ class ApiKeys:
                 if now - self._noted_at >= _NOTE_USE_EVERY_MS:
                     self._noted_at = now
                     await self.note_uses()
-            except Exception:  # noqa: BLE001 - the store may be away for a while; known keys go on working
+            except Exception:
                 log.warning("api_keys.refresh_failed", exc_info=True)
 
     async def _changed(self) -> None:
@@ -228,9 +228,7 @@ class ApiKeys:
         await self._bus.publish(CHANGED, b"")
 
     @staticmethod
-    def _check_grant(
-        who: Principal, kind: KeyKind, scopes: Iterable[str], connection_id: str | None
-    ) -> frozenset[str]:
+    def _check_grant(who: Principal, kind: KeyKind, scopes: Iterable[str], connection_id: str | None) -> frozenset[str]:
         if kind == "wire":
             access.connections.check_write(who)
             if connection_id is None:

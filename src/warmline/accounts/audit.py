@@ -118,7 +118,7 @@ def _fault(row: Row[Any], seq: int, prev_hash: str) -> str | None:
         return "rows are missing before this one"
     if row.prev_hash != prev_hash:
         return "the row does not continue the one before it"
-    if _hash(row._mapping) != row.hash:  # noqa: SLF001 - the documented way to a row's mapping
+    if _hash(row._mapping) != row.hash:
         return "the row was changed"
     return None
 
@@ -139,8 +139,5 @@ def list_entries(
         columns = (audit.c.actor, audit.c.action, audit.c.object_kind, audit.c.object_id)
         query = query.where(or_(*(func.lower(column).contains(search.lower(), autoescape=True) for column in columns)))
     rows = conn.execute(query).all()
-    entries = [
-        AuditEntry(**{**row._mapping, "detail": msgspec.json.decode(row.detail)})  # noqa: SLF001 - as above
-        for row in rows[:limit]
-    ]
+    entries = [AuditEntry(**{**row._mapping, "detail": msgspec.json.decode(row.detail)}) for row in rows[:limit]]
     return entries, entries[-1].id if len(rows) > limit else None

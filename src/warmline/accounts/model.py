@@ -21,7 +21,16 @@ PASSWORD_MAX = 256
 _EMAIL = re.compile(r"[^@\s\"<>(),;:\\]+@[^@\s\"<>(),;:\\]+")
 # The few that people really try once a length is asked for; a breach list belongs to an operator's policy.
 _WORN_OUT = frozenset(
-    {"1234567890", "12345678910", "password12", "password123", "passwordpassword", "qwertyuiop", "qwerty12345", "0123456789"}
+    {
+        "1234567890",
+        "12345678910",
+        "password12",
+        "password123",
+        "passwordpassword",
+        "qwertyuiop",
+        "qwerty12345",
+        "0123456789",
+    }
 )
 
 

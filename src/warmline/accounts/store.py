@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from warmline.accounts.model import ApiKey, Member, Role, Session, SignedIn
 from warmline.accounts.tables import api_keys, members, sessions
@@ -122,7 +122,7 @@ def list_sessions(conn: Connection, member_id: str, at: int) -> list[Session]:
     """The live ones, the latest used first."""
     query = select(sessions).where(sessions.c.member_id == member_id, sessions.c.expires_at > at)
     rows = conn.execute(query.order_by(sessions.c.last_seen_at.desc()))
-    return [Session(**row._mapping) for row in rows]  # noqa: SLF001 - the documented way to a row's mapping
+    return [Session(**row._mapping) for row in rows]
 
 
 def insert_key(conn: Connection, key: ApiKey, token_hash: str) -> None:
@@ -181,7 +181,7 @@ def mark_used(conn: Connection, used: Iterable[tuple[str, int]]) -> None:
         conn.execute(update(api_keys).where(api_keys.c.id == key_id, later).values(last_used_at=at))
 
 
-def _member(row: Row[Any]) -> Member:
+def _member(row: Any) -> Member:
     return Member(
         id=row.id,
         email=row.email,
@@ -193,7 +193,7 @@ def _member(row: Row[Any]) -> Member:
     )
 
 
-def _key(row: Row[Any]) -> ApiKey:
+def _key(row: Any) -> ApiKey:
     return ApiKey(
         id=row.id,
         prefix=row.prefix,
