@@ -9,9 +9,9 @@ from typing import Any
 import structlog
 from litestar import Request, Response, Router, get
 from litestar.di import Provide
-from litestar.params import FromPath
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from warmline.accounts.model import SignedIn
 from warmline.kernel.errors import NotFound, RateLimited, WarmlineError

@@ -29,9 +29,7 @@ async def sign_in(visit: Visit) -> Response[str]:
     try:
         return await _open_session(visit, form.text("email"), form.text("password"), next_path)
     except (Unauthorized, RateLimited) as error:
-        response = visit.page(
-            "pages/sign_in.html", status=error.status, form=form.with_error(error), next=next_path
-        )
+        response = visit.page("pages/sign_in.html", status=error.status, form=form.with_error(error), next=next_path)
         if isinstance(error, RateLimited):
             response.headers["retry-after"] = str(int(error.retry_after) + 1)
         return response
