@@ -12,9 +12,13 @@ from bench.wires import Call
 
 @dataclass
 class Measured:
-    """``latencies`` in milliseconds, of good answers only; ``bad`` counts every other status."""
+    """``latencies`` in milliseconds, of good answers only; ``bad`` counts every other status.
+
+    ``cpu_us``: what one answer cost the server in microseconds of its core, whoever else was using that core.
+    """
 
     seconds: float = 0.0
+    cpu_us: float = 0.0
     latencies: list[float] = field(default_factory=list)
     bad: dict[int, int] = field(default_factory=dict)
 

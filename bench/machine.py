@@ -49,6 +49,12 @@ def resident_kib(pid: int) -> int:
     raise RuntimeError("this system does not tell how much memory a process has")
 
 
+def cpu_seconds(pid: int) -> float:
+    """What a process has used of its core, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def kernel_slab_kib() -> int:
     """Memory of the kernel's own objects (sockets, above all), in KiB."""
     return sum(

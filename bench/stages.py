@@ -15,7 +15,7 @@ from tests.support import postgres
 
 from bench import widgets
 from bench.load import Measured, closed_loop, connections
-from bench.machine import Child, child, free_port, kernel_slab_kib, resident_kib
+from bench.machine import Child, child, cpu_seconds, free_port, kernel_slab_kib, resident_kib
 from bench.seed import Town, environment, furnish, message
 from bench.table import Row
 from bench.wires import Call, Sink, post
@@ -78,24 +78,27 @@ async def floors(plan: Plan, _crm_port: int) -> list[Row]:
     for kind, what in words.items():
         port = free_port()
         arguments = ("bench.floors", kind, str(port), str(plan.folder))
-        async with child(*arguments, port=port, ready="/", environment={}, log=plan.folder / "log"):
+        async with child(*arguments, port=port, ready="/", environment={}, log=plan.folder / "log") as server:
             body = message(uuid7(), _TEXT, uuid7())
             request = post(AGENT_PATH, body, {"authorization": "x" * 50, "botid": "a" * 24})
-            plan.floors[kind] = await _closed(port, lambda request=request: request, plan.seconds / 2)  # type: ignore[misc]
+            plan.floors[kind] = await _closed(server, lambda request=request: request, plan.seconds / 2)  # type: ignore[misc]
         rows.append(_rate_row(what, plan.floors[kind]))
     return rows
 
 
-async def _closed(port: int, request: Callable[[], bytes], seconds: float) -> Measured:
-    calls = await connections(port, CONNECTIONS)
-    measured = await closed_loop(calls, request, seconds, warm_s=1.0)
+async def _closed(server: Child, request: Callable[[], bytes], seconds: float) -> Measured:
+    calls = await connections(server.port, CONNECTIONS)
+    await closed_loop(calls, request, 0.5, warm_s=0.5)
+    before = cpu_seconds(server.pid)
+    measured = await closed_loop(calls, request, seconds, warm_s=0.0)
+    measured.cpu_us = (cpu_seconds(server.pid) - before) * 1e6 / max(1, len(measured.latencies))
     for call in calls:
         call.close()
     return measured
 
 
 def _rate_row(what: str, measured: Measured, **bounds: float | None) -> Row:
-    details = f"p50 {measured.at(50):.1f} ms, p99 {measured.at(99):.1f} ms, {CONNECTIONS} connections"
+    details = f"p50 {measured.at(50):.1f} ms, p99 {measured.at(99):.1f} ms; {measured.cpu_us:.0f} µs of its core each"
     if measured.bad:
         details += f"; other answers: {measured.bad}"
     return Row(what=what, value=measured.rate, unit="/s", details=details, **bounds)  # type: ignore[arg-type]
@@ -128,7 +131,7 @@ async def _events(plan: Plan, town: Town, server: Child, store: str, *, goal: fl
         conversation = town.connected[random.randrange(CONNECTED)]
         return post(AGENT_PATH, message(conversation, _TEXT, uuid7()), town.headers)
 
-    measured = await _closed(server.port, request, plan.seconds)
+    measured = await _closed(server, request, plan.seconds)
     floor = plan.floor("commit") if store == "SQLite" else plan.floor("echo")
     what = f"agent events accepted, decided, committed ({store}, one core)"
     return [_rate_row(what, measured, floor=floor, goal=goal, never=never)]
@@ -216,18 +219,13 @@ def _latency_rows(what: str, measured: Measured, bounds: tuple[float, float, flo
 
 async def _until_quiet(pid: int) -> None:
     """Wait until the process has nothing to do (at most ten seconds)."""
-    before = _ticks(pid)
+    before = cpu_seconds(pid)
     for _ in range(20):
         await asyncio.sleep(0.5)
-        now = _ticks(pid)
-        if now - before <= 3:
+        now = cpu_seconds(pid)
+        if now - before <= 0.03:
             return
         before = now
-
-
-def _ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
 
 
 # ------------------------------------------------------------------------------------------------- the cluster's store

@@ -60,6 +60,15 @@ class BotRunner(ReactingConsumer):
     """
 
     name = "bots"
+    types = frozenset(
+        {
+            e.MessagePosted.TYPE,
+            e.ConversationStarted.TYPE,
+            e.HandoverFailed.TYPE,
+            e.HandoverCancelled.TYPE,
+            e.HandoverEnded.TYPE,
+        }
+    )
 
     def __init__(self, journal: Journal, bots: Brains, ladder_for: LadderFor, *, turn_within: float = 2.0) -> None:
         self._journal = journal

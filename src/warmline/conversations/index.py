@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,9 +36,8 @@ class ConversationIndex(TransactionalConsumer):
         if not mine:
             return
         ids = {event.stream_id for event in mine}
-        table = conversation_index
-        known = conn.execute(sa.select(table).where(table.c.conversation_id.in_(ids))).mappings()
-        rows: dict[str, Row] = {row["conversation_id"]: dict(row) for row in known}
+        known = conn.execute(_KNOWN, {"ids": list(ids)})
+        rows: dict[str, Row] = {row[0]: dict(zip(_NAMES, row, strict=True)) for row in known}
         for event in mine:
             rows[event.stream_id] = apply_event(rows.get(event.stream_id), event)
         _upsert(conn, [rows[key] for key in sorted(ids)])
@@ -226,24 +226,36 @@ _CHANGES: dict[str, Callable[[Row, Any, Recorded], None]] = {
 
 
 def _upsert(conn: sa.Connection, rows: list[Row]) -> None:
-    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(conversation_index)
+    conn.execute(_upsert_statement(conn.dialect.name), [_fitting(conversation_index, row) for row in rows])
+
+
+# Statements are made once: making this one anew for each page costs more than running it.
+@functools.cache
+def _upsert_statement(dialect: str) -> sa.Executable:
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(conversation_index)
     changed = {c.name: statement.excluded[c.name] for c in conversation_index.columns if not c.primary_key}
-    conn.execute(
-        statement.on_conflict_do_update(index_elements=[conversation_index.c.conversation_id], set_=changed),
-        [_fitting(conversation_index, row) for row in rows],
-    )
+    return statement.on_conflict_do_update(index_elements=[conversation_index.c.conversation_id], set_=changed)
+
+
+_NAMES = tuple(column.name for column in conversation_index.columns)
+_KNOWN = sa.select(conversation_index).where(
+    conversation_index.c.conversation_id.in_(sa.bindparam("ids", expanding=True))
+)
 
 
 def _fitting(table: sa.Table, row: Row) -> Row:
     """PostgreSQL refuses NUL and over-long texts: one such event would hold this consumer up for ever."""
-    fitted = {}
-    for name, value in row.items():
-        if isinstance(value, str):
-            length = getattr(table.c[name].type, "length", None)
-            value = value.replace("\0", "")[:length]  # noqa: PLW2901 - the same value, made to fit
-        fitted[name] = value
+    fitted = dict(row)
+    for name, length in _text_lengths(table):
+        value = fitted.get(name)
+        if isinstance(value, str) and ("\0" in value or (length is not None and len(value) > length)):
+            fitted[name] = value.replace("\0", "")[:length]
     return fitted
+
+
+@functools.cache
+def _text_lengths(table: sa.Table) -> tuple[tuple[str, int | None], ...]:
+    return tuple((c.name, getattr(c.type, "length", None)) for c in table.columns if isinstance(c.type, sa.String))
 
 
 def _apply_contact(conn: sa.Connection, event: Recorded) -> None:

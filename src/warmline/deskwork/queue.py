@@ -51,6 +51,10 @@ def waits_here(state: ConversationState) -> bool:
     return held is not None and held.step.desk == BUILTIN and held.stage in {"offered", "queued"}
 
 
+def _is_visitors(event: Recorded) -> bool:
+    return isinstance(event.body, e.MessagePosted) and event.body.author == "visitor"
+
+
 class DeskQueue(ReactingConsumer):
     """The consumer ``deskwork``.
 
@@ -60,6 +64,7 @@ class DeskQueue(ReactingConsumer):
     """
 
     name = "deskwork"
+    types = _MOVES | {e.MessagePosted.TYPE}
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -70,7 +75,9 @@ class DeskQueue(ReactingConsumer):
         mine = [event for event in events if event.stream_kind == CONVERSATION]
         moved = {event.stream_id for event in mine if event.type in _MOVES}
         entered = {event.stream_id for event in mine if event.type in _ENTERS}
-        spoke = {event.stream_id for event in mine if event.type == e.MessagePosted.TYPE} - moved
+        spoke = {event.stream_id for event in mine if _is_visitors(event)} - moved
+        if not moved and not spoke:
+            return
         waiting = await self._rows(moved | spoke)
         touched = {row["connection_id"] for row in waiting.values() if row["conversation_id"] in moved}
         joined = {event.stream_id: event for event in mine if event.type == e.HandoverConnected.TYPE}

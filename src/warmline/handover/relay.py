@@ -48,6 +48,9 @@ class Planner(TransactionalConsumer):
     """Makes a thread row for every attempt, in the transaction that moves its cursor."""
 
     name = "relay_planner"
+    types = frozenset(
+        {e.HandoverRequested.TYPE, e.HandoverRungFailed.TYPE, e.HandoverPutBack.TYPE, e.ConversationStarted.TYPE}
+    )
 
     def __init__(self, clock: Clock, bus: Bus) -> None:
         self._clock = clock

@@ -14,6 +14,7 @@ import structlog
 
 from warmline.journal import reading
 from warmline.journal.kinds import Appended, Codec, IdempotencyKey, StreamKind
+from warmline.journal.recent import Recent
 from warmline.journal.requests import AppendRequest, EraseRequest, FireRequest, FunctionRequest, Request
 from warmline.journal.tables import journal_meta, leases
 from warmline.journal.wire import SUBJECT, decode_events, encode_events
@@ -63,6 +64,8 @@ class Journal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._accepting = False
         self._put = self.writer.put
+        # On PostgreSQL the order of positions is not that of commits, and other nodes write: nothing to be had there.
+        self.recent = Recent() if database.dialect == "sqlite" else None
         self._readers: ThreadPoolExecutor | None = None
         self._subscription: Subscription | None = None
         self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
@@ -159,7 +162,10 @@ class Journal:
         _check_text(stream_id, actor)
         future: asyncio.Future[Appended[Any]] = loop.create_future()
         self._put(EraseRequest(future, self.codecs[kind], (kind, stream_id), actor, event))
-        return await future
+        erased = await future
+        if self.recent is not None:
+            self.recent.clear()
+        return erased
 
     async def purge_keys(self) -> int:
         """Forget the idempotency keys older than seven days; how many."""
@@ -264,6 +270,8 @@ class Journal:
             self._outbox.put_nowait(wire)
 
     def _hand_off(self, events: Sequence[Recorded]) -> None:
+        if self.recent is not None:
+            self.recent.add(events)
         for listener in tuple(self._listeners):
             try:
                 listener(events)
