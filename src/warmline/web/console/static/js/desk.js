@@ -16,6 +16,7 @@ function frameElement() {
 function connect() {
   const root = frameElement();
   if (!root || talk?.root === root) return;
+  if (talk) document.querySelectorAll(".main > .flash").forEach((flash) => flash.remove()); // it was about the other one
   talk?.close();
   ahead = Number(root.dataset.now) - Date.now();
   talk = new Talk(root, showBoard);
