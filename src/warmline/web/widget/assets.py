@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import mimetypes
 from dataclasses import dataclass
@@ -23,9 +24,10 @@ _CROSS_ORIGIN = (b"cross-origin-resource-policy", b"cross-origin")
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file, ready to be sent."""
+    """One file, ready to be sent.  ``packed`` is the body under gzip, None where that would not be smaller."""
 
     body: bytes
+    packed: bytes | None
     media_type: bytes
     etag: bytes
 
@@ -41,12 +43,26 @@ def load_assets(folder: Traversable) -> dict[str, Asset]:
                 walk(entry, f"{name}/")
             else:
                 body = entry.read_bytes()
-                found[name] = Asset(
-                    body, _media_type(name), b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
-                )
+                if name.endswith(".js"):
+                    body = without_comments(body)
+                etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
+                found[name] = Asset(body, _pack(body), _media_type(name), etag)
 
     walk(folder, "")
     return found
+
+
+def without_comments(script: bytes) -> bytes:
+    """The script without the lines that are comments only: a tenth of its weight, and nothing a browser needs."""
+    lines = [
+        line for line in script.splitlines(keepends=True) if not line.lstrip().startswith((b"//", b"/**", b"* ", b"*/"))
+    ]
+    return b"".join(lines)
+
+
+def _pack(body: bytes) -> bytes | None:
+    packed = gzip.compress(body, 9, mtime=0)
+    return packed if len(packed) < len(body) else None
 
 
 def _media_type(name: str) -> bytes:
@@ -96,4 +112,9 @@ class Assets:
             await send({"type": "http.response.start", "status": 304, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
             return
-        await send_bytes(send, 200, asset.body, [(b"content-type", asset.media_type), *headers])
+        body = asset.body
+        if asset.packed is not None and b"gzip" in (header(scope, b"accept-encoding") or b""):
+            body = asset.packed
+            headers.append((b"content-encoding", b"gzip"))
+        headers.append((b"vary", b"accept-encoding"))
+        await send_bytes(send, 200, body, [(b"content-type", asset.media_type), *headers])

@@ -1,0 +1,192 @@
+// The live line and what is kept until it is confirmed, with hand-driven timers and transports.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Backoff, CAP_MS } from "../../src/warmline/web/widget/static/models/backoff.js";
+import { Connection } from "../../src/warmline/web/widget/static/models/connection.js";
+import { pieces } from "../../src/warmline/web/widget/static/models/linkify.js";
+import { Outbox } from "../../src/warmline/web/widget/static/models/outbox.js";
+import { Texts } from "../../src/warmline/web/widget/static/models/texts.js";
+import { TypingSignal } from "../../src/warmline/web/widget/static/models/typing.js";
+
+class Timers {
+  constructor() { Object.assign(this, { at: 0, id: 0, due: new Map() }); }
+  setTimeout = (fn, ms) => { this.id += 1; this.due.set(this.id, { at: this.at + ms, fn }); return this.id; };
+  clearTimeout = (id) => { this.due.delete(id); };
+  now = () => this.at;
+  advance(ms) {
+    const end = this.at + ms;
+    for (;;) {
+      const next = [...this.due.entries()].filter(([, one]) => one.at <= end).sort((a, b) => a[1].at - b[1].at)[0];
+      if (!next) break;
+      this.at = next[1].at;
+      this.due.delete(next[0]);
+      next[1].fn();
+    }
+    this.at = end;
+  }
+}
+
+class Storage {
+  constructor() { this.values = new Map(); }
+  getItem(key) { return this.values.get(key) ?? null; }
+  setItem(key, value) { this.values.set(key, value); }
+  removeItem(key) { this.values.delete(key); }
+}
+
+function stage({ since = 0, transports = 1 } = {}) {
+  const timers = new Timers();
+  const lines = [];
+  const seen = { frames: [], status: [] };
+  const kinds = Array.from({ length: transports }, (_, kind) => ({
+    open: ({ onFrame, onClose, hello }) => {
+      const line = { kind, hello, sent: [], onFrame, onClose, send: (frame) => line.sent.push(frame), close: (code = 4000) => onClose(code) };
+      lines.push(line);
+      return line;
+    },
+  }));
+  const position = { since };
+  const connection = new Connection({
+    base: "", transports: kinds, hello: () => ({ since: position.since }), random: () => 0.5, timers, now: timers.now,
+    onFrame: (frame) => seen.frames.push(frame), onStatus: (status, code) => seen.status.push(code ?? status),
+  });
+  return { connection, lines, timers, seen, position };
+}
+
+const top = (lines) => lines[lines.length - 1];
+
+test("nothing is sent before the first sync", () => {
+  const { connection, lines } = stage();
+  connection.start();
+  assert.equal(connection.send({ frame: "message" }), false);
+  top(lines).onFrame({ frame: "sync" });
+  assert.equal(connection.send({ frame: "message" }), true);
+});
+
+test("a lost line is opened again with the last seq, and the other transport gets its turn", () => {
+  const { connection, lines, timers, position } = stage({ transports: 2 });
+  connection.start();
+  top(lines).onFrame({ frame: "sync" });
+  position.since = 7;
+  top(lines).onClose(4000);
+  timers.advance(1000);
+  assert.equal(top(lines).hello.since, 7);
+  for (let n = 0; n < 2; n += 1) { top(lines).onClose(4000); timers.advance(4000); }
+  assert.equal(top(lines).kind, 1);
+});
+
+test("a final code ends it", () => {
+  const { connection, lines, timers, seen } = stage();
+  connection.start();
+  top(lines).onClose(4502);
+  timers.advance(120000);
+  assert.equal(lines.length, 1);
+  assert.deepEqual(seen.status.at(-1), 4502);
+});
+
+test("a ping that knows more than we do, and nothing following, means a silent gap", () => {
+  const { connection, lines, timers, position } = stage();
+  connection.start();
+  top(lines).onFrame({ frame: "sync" });
+  position.since = 4;
+  top(lines).onFrame({ frame: "ping", seq: 5 });
+  assert.deepEqual(top(lines).sent, [{ frame: "pong" }]);
+  timers.advance(4000);
+  assert.equal(lines.length, 2);
+  assert.equal(top(lines).hello.since, 4);
+});
+
+test("silence ends the line, drain leaves within the time given", () => {
+  const { connection, lines, timers } = stage();
+  connection.start();
+  top(lines).onFrame({ frame: "sync" });
+  timers.advance(62000);
+  assert.equal(lines.length, 2);
+  top(lines).onFrame({ frame: "sync" });
+  top(lines).onFrame({ frame: "drain", within_ms: 2000 });
+  timers.advance(2500);
+  assert.equal(lines.length, 3);
+});
+
+function box({ online = true } = {}) {
+  const timers = new Timers();
+  const storage = new Storage();
+  const sent = [];
+  let id = 0;
+  const line = { online };
+  const make = () => new Outbox({
+    storage, key: "o", newId: () => `id${(id += 1)}`, timers, now: timers.now, onChange: () => {}, onStuck: () => sent.push("stuck"),
+    send: (frame) => { if (line.online) sent.push(frame.client_id); return line.online; },
+  });
+  return { outbox: make(), make, sent, line, timers };
+}
+
+test("what was written offline survives a reload and goes out in order, once confirmed never again", () => {
+  const { outbox, make, sent, line } = box({ online: false });
+  outbox.add({ frame: "message", text: "a" });
+  outbox.add({ frame: "message", text: "b" });
+  const later = make();
+  line.online = true;
+  later.flush();
+  assert.deepEqual(sent, ["id1", "id2"]);
+  later.ack("id1", 5);
+  later.flush();
+  assert.deepEqual(sent, ["id1", "id2", "id2"]);
+  later.ack("id2", 6);
+  later.settle(6, new Set(["id1"]));
+  assert.deepEqual(later.items, []);
+});
+
+test("a refusal that may pass is tried again with the same id, a final one is shown and can be repeated", () => {
+  const { outbox, sent, timers } = box();
+  const id = outbox.add({ frame: "message", text: "a" });
+  outbox.refuse(id, { code: "rate_limited", detail: "", retryable: true, retry_after: 3 });
+  timers.advance(2900);
+  assert.equal(sent.length, 1);
+  timers.advance(200);
+  assert.deepEqual(sent, [id, id]);
+  outbox.refuse(id, { code: "closed", detail: "over", retryable: false });
+  assert.equal(outbox.items[0].state, "failed");
+  outbox.retry(id);
+  assert.deepEqual(sent, [id, id, id]);
+});
+
+test("a missing answer is noticed", () => {
+  const { outbox, sent, timers } = box();
+  outbox.add({ frame: "message", text: "a" });
+  timers.advance(16000);
+  assert.equal(sent.at(-1), "stuck");
+});
+
+test("pauses grow to the cap and begin anywhere in the first second", () => {
+  const low = new Backoff(() => 0);
+  const high = new Backoff(() => 0.999999);
+  assert.equal(low.next(), 0);
+  const pauses = Array.from({ length: 12 }, () => high.next());
+  assert.ok(pauses[0] < 1000);
+  assert.ok(pauses.every((pause) => pause < CAP_MS));
+  assert.equal(pauses.at(-1), CAP_MS - 1);
+});
+
+test("typing is told seldom and taken back", () => {
+  const timers = new Timers();
+  const told = [];
+  const signal = new TypingSignal({ tell: (on) => told.push(on), timers, now: timers.now });
+  for (let n = 0; n < 10; n += 1) { signal.input(); timers.advance(100); }
+  assert.deepEqual(told, [true]);
+  timers.advance(6000);
+  assert.deepEqual(told, [true, false]);
+});
+
+test("only web addresses become links, and the text stays what it was", () => {
+  const text = "see https://shop.example/a(b). or javascript:alert(1), http://x.example/?q=1!";
+  const found = pieces(text);
+  assert.equal(found.map((piece) => piece.text).join(""), text);
+  assert.deepEqual(found.filter((piece) => piece.url).map((piece) => piece.url), ["https://shop.example/a(b)", "http://x.example/?q=1"]);
+});
+
+test("texts choose the plural form and fill in localised numbers", () => {
+  const texts = new Texts({ wait: { one: "{count} minute", other: "{count} minutes" }, hi: "Hi {name}" }, "en");
+  assert.equal(texts.t("wait", { count: 1 }), "1 minute");
+  assert.equal(texts.t("wait", { count: 1200 }), "1,200 minutes");
+  assert.equal(texts.t("hi", { name: "<b>" }), "Hi <b>");
+});
