@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from warmline.accounts import audit
 from warmline.bots.engine import Engine
 from warmline.bots.faq import FaqEngine
 from warmline.bots.script import parse_script
@@ -38,11 +39,16 @@ class Bots:
         self._clock = clock
         self._engines: dict[str, tuple[str, Engine]] = {}
 
-    async def create(self, *, name: str, script: str, bot_id: str | None = None) -> Bot:
+    async def create(self, *, name: str, script: str, bot_id: str | None = None, actor: str = "system") -> Bot:
         """Store a new bot under a fresh id (or the one given).  Raises Invalid whose path names the field."""
         now = self._clock.now()
         bot = _checked(Bot(id=BotId(bot_id or new_bot_id()), name=name, script=script, created_at=now, updated_at=now))
-        await self._journal.write(lambda conn: conn.execute(sa.insert(bots).values(**msgspec.structs.asdict(bot))))
+
+        def write(conn: sa.Connection) -> None:
+            conn.execute(sa.insert(bots).values(**msgspec.structs.asdict(bot)))
+            self._record(conn, actor, "bot.created", bot.id)
+
+        await self._journal.write(write)
         return bot
 
     async def get(self, bot_id: str) -> Bot:
@@ -61,7 +67,9 @@ class Bots:
         rows = await self._journal.read(lambda conn: conn.execute(query).mappings().all())
         return [_bot(row) for row in rows]
 
-    async def update(self, bot_id: str, *, name: str | None = None, script: str | None = None) -> Bot:
+    async def update(
+        self, bot_id: str, *, name: str | None = None, script: str | None = None, actor: str = "system"
+    ) -> Bot:
         """Change name, script or both; running conversations go on with the new script.  Raises Invalid, NotFound."""
         now = self._clock.now()
 
@@ -80,6 +88,7 @@ class Bots:
             )
             values = {"name": changed.name, "script": changed.script, "updated_at": now}
             conn.execute(sa.update(bots).where(bots.c.id == bot_id).values(**values))
+            self._record(conn, actor, "bot.updated", bot_id)
             return changed
 
         return await self._journal.write(write)
@@ -99,6 +108,17 @@ class Bots:
             self._engines.clear()
         self._engines[bot_id] = (bot.script, engine)
         return bot, engine
+
+    def _record(self, conn: sa.Connection, actor: str, action: str, bot_id: str) -> None:
+        audit.record(
+            conn,
+            node=self._journal.node_id,
+            at=self._clock.now(),
+            actor=actor,
+            action=action,
+            object_kind="bot",
+            object_id=bot_id,
+        )
 
 
 def _checked(bot: Bot) -> Bot:

@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from warmline.accounts import audit
 from warmline.conversations.tables import widgets
 from warmline.journal.journal import Journal
 from warmline.kernel.clock import Clock
@@ -61,7 +62,7 @@ def check_widget(widget: Widget) -> Widget:
     """The widget in canonical form.  Raises Invalid naming the field."""
     if not 1 <= len(widget.name.strip()) <= 200:
         raise Invalid("A widget needs a name of 1 to 200 characters.", path="$.name")
-    origins = tuple(dict.fromkeys(_origin(text, i) for i, text in enumerate(widget.allowed_origins)))
+    origins = tuple(dict.fromkeys(check_origin(text, f"$.allowed_origins[{i}]") for i, text in enumerate(widget.allowed_origins)))
     if widget.look.accent and not _COLOUR.fullmatch(widget.look.accent):
         raise Invalid("A colour is written like #1f6f5c.", path="$.look.accent")
     for key in ("title", "subtitle", "bot_name"):
@@ -81,8 +82,8 @@ def _check_step(step: LadderStep, index: int) -> None:
             raise Invalid("A deadline lies between 0.1 seconds and 30 days.", path=f"$.ladder[{index}].{key}")
 
 
-def _origin(text: str, index: int) -> str:
-    path = f"$.allowed_origins[{index}]"
+def check_origin(text: str, path: str) -> str:
+    """The origin in canonical form.  Raises Invalid with ``path``."""
     try:
         parts = urlsplit(text.strip())
         port = parts.port
@@ -139,25 +140,50 @@ class Widgets:
         rows = await self._journal.read(lambda conn: conn.execute(query).all())
         return [_widget(row) for row in rows]
 
-    async def create(self, widget: Widget) -> Widget:
+    async def create(self, widget: Widget, *, actor: str = "system") -> Widget:
         """Store a new widget under a fresh id.  Raises Invalid."""
         now = self._clock.now()
         widget = replace(check_widget(widget), id=uuid7(), created_at=now, updated_at=now)
-        await self._journal.write(lambda conn: conn.execute(sa.insert(widgets).values(**_row(widget))))
+
+        def write(conn: sa.Connection) -> None:
+            conn.execute(sa.insert(widgets).values(**_row(widget)))
+            self._record(conn, actor, "widget.created", widget)
+
+        await self._journal.write(write)
         return widget
 
-    async def update(self, widget: Widget) -> Widget:
+    async def update(self, widget: Widget, *, actor: str = "system") -> Widget:
         """Store the widget's new form.  Raises Invalid or NotFound."""
         widget = replace(check_widget(widget), updated_at=self._clock.now())
 
-        def write(conn: sa.Connection) -> int:
-            return conn.execute(sa.update(widgets).where(widgets.c.id == widget.id).values(**_row(widget))).rowcount
+        def write(conn: sa.Connection) -> None:
+            known = conn.execute(sa.select(widgets.c.disabled_at).where(widgets.c.id == widget.id)).first()
+            if known is None:
+                raise NotFound("There is no such widget.")
+            conn.execute(sa.update(widgets).where(widgets.c.id == widget.id).values(**_row(widget)))
+            self._record(conn, actor, _action(known.disabled_at, widget.disabled_at), widget)
 
-        if not await self._journal.write(write):
-            raise NotFound("There is no such widget.")
+        await self._journal.write(write)
         self._cache.clear()
         await self._bus.publish(CHANGED, widget.id.encode())
         return widget
+
+    def _record(self, conn: sa.Connection, actor: str, action: str, widget: Widget) -> None:
+        audit.record(
+            conn,
+            node=self._journal.node_id,
+            at=self._clock.now(),
+            actor=actor,
+            action=action,
+            object_kind="widget",
+            object_id=widget.id,
+        )
+
+
+def _action(before: int | None, after: int | None) -> str:
+    if (before is None) == (after is None):
+        return "widget.updated"
+    return "widget.enabled" if after is None else "widget.disabled"
 
 
 def _row(widget: Widget) -> dict[str, object]:

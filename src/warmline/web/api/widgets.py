@@ -158,7 +158,7 @@ async def create_widget(call: Call, repeat: Repeat, data: JSONBody[WidgetWanted]
             look=_look(data.look),
         )
         await _check_refs(call, wanted)
-        return _show(call, await call.at.widgets.create(wanted))
+        return _show(call, await call.at.widgets.create(wanted, actor=call.who.actor))
 
     return await repeat.once("createWidget", data, WidgetShown, make)
 
@@ -176,7 +176,7 @@ async def change_widget(call: Call, widget_id: FromPath[str], data: JSONBody[Wid
         look=known.look if data.look is UNSET else _look(data.look),
     )
     await _check_refs(call, changed)
-    return _show(call, await call.at.widgets.update(changed))
+    return _show(call, await call.at.widgets.update(changed, actor=call.who.actor))
 
 
 @post(
@@ -191,7 +191,8 @@ async def disable_widget(call: Call, widget_id: FromPath[str]) -> WidgetShown:
     """Visitors get no chat there any more.  Repeating is harmless."""
     known = await _find(call, widget_id)
     at = known.disabled_at or call.at.clock.now()
-    return _show(call, await call.at.widgets.update(msgspec.structs.replace(known, disabled_at=at)))
+    off = msgspec.structs.replace(known, disabled_at=at)
+    return _show(call, await call.at.widgets.update(off, actor=call.who.actor))
 
 
 @post(
@@ -205,7 +206,8 @@ async def disable_widget(call: Call, widget_id: FromPath[str]) -> WidgetShown:
 async def enable_widget(call: Call, widget_id: FromPath[str]) -> WidgetShown:
     """Repeating is harmless."""
     known = await _find(call, widget_id)
-    return _show(call, await call.at.widgets.update(msgspec.structs.replace(known, disabled_at=None)))
+    on = msgspec.structs.replace(known, disabled_at=None)
+    return _show(call, await call.at.widgets.update(on, actor=call.who.actor))
 
 
 async def _find(call: Call, widget_id: str) -> Widget:
