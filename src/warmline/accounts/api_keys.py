@@ -16,6 +16,7 @@ from warmline.accounts.model import LABEL_LENGTH, ApiKey, KeyKind, NewKey, parse
 from warmline.kernel.clock import DAY, SECOND, Clock
 from warmline.kernel.errors import Conflict, Invalid, Unauthorized
 from warmline.kernel.ids import uuid7
+from warmline.platform.waking import woken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -211,8 +212,7 @@ class ApiKeys:
 
     async def _keep_fresh(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), REFRESH_S)
+            await woken(self._wake, REFRESH_S)
             self._wake.clear()
             try:
                 await self.refresh()

@@ -29,6 +29,7 @@ from warmline.kernel.errors import Conflict, Invalid, NotFound
 from warmline.kernel.ids import uuid7
 from warmline.platform.bus import Bus, Subscription
 from warmline.platform.crypto import Keyring
+from warmline.platform.waking import woken
 
 __all__ = ["Connection", "Connections", "HealthNote", "NewConnection"]
 
@@ -336,8 +337,7 @@ class Connections:
 
     async def _keep_fresh(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), REFRESH_S)
+            await woken(self._wake, REFRESH_S)
             self._wake.clear()
             try:
                 await self.refresh()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
@@ -20,6 +19,7 @@ from warmline.kernel.clock import Clock
 from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import Conflict, NotFound
 from warmline.platform.breaker import Breaker
+from warmline.platform.waking import woken
 
 log = structlog.get_logger()
 
@@ -126,8 +126,7 @@ class FrontWorker:
                 breaker.failure()
                 pause = self._pause.next(error.retry_after if isinstance(error, RateLimited) else None)
                 self._wake.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), pause)
+                await woken(self._wake, pause)
                 return
             log.warning("front.message_dropped", conversation=self.row.conversation_id, code=error.code)
             await self._save(error=error.detail)

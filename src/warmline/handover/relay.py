@@ -29,6 +29,7 @@ from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import WarmlineError
 from warmline.platform.breaker import Breaker
 from warmline.platform.bus import Bus
+from warmline.platform.waking import woken
 
 log = structlog.get_logger()
 
@@ -203,8 +204,7 @@ class Relay:
             except WarmlineError as error:
                 log.warning("relay.trouble", code=error.code)
             self._wake.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), 1.0)
+            await woken(self._wake, 1.0)
 
     async def _hold_lease(self) -> None:
         if self._lease is None:

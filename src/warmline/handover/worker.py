@@ -35,6 +35,7 @@ from warmline.kernel.clock import Clock
 from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import Conflict, NotFound
 from warmline.platform.breaker import Breaker
+from warmline.platform.waking import woken
 
 log = structlog.get_logger()
 
@@ -149,8 +150,7 @@ class ThreadWorker:
                 await self._wait(None)
 
     async def _wait(self, seconds: float | None) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+        await woken(self._wake, seconds)
 
     async def _pause_for(self, error: DeskError | None = None) -> None:
         """Pause before the next try; events of the conversation (leaving, above all) end the pause early."""
