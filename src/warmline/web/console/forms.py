@@ -38,16 +38,23 @@ class Form:
         return Form(self._pairs, {**self.errors, path.removeprefix("$").removeprefix("."): error.detail})
 
 
-async def read_form(request: Request[Any, Any, Any]) -> Form:
-    """The submitted form.  Raises Invalid for another media type or an unreadable body, TooLarge above 64 KiB."""
+async def read_form(request: Request[Any, Any, Any], limit: int = MAX_BODY) -> Form:
+    """The submitted form.  Raises Invalid for another media type or an unreadable body, TooLarge above ``limit`` bytes."""
     if request.content_type[0] not in {"application/x-www-form-urlencoded", ""}:
         raise Invalid("A form is sent url-encoded.", code="form_type")
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
+        if len(body) > limit:
             raise TooLarge
     try:
-        return Form(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict"))
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict")
     except ValueError:
-        raise Invalid("The form cannot be read.", code="form_unreadable") from None
+        raise _unreadable() from None
+    if any("\x00" in value for _, value in pairs):
+        raise _unreadable()  # nobody can type it, and PostgreSQL cannot store it
+    return Form(pairs)
+
+
+def _unreadable() -> Invalid:
+    return Invalid("The form cannot be read.", code="form_unreadable")

@@ -32,7 +32,9 @@ async def show_parked(visit: Visit, connection_id: FromPath[str]) -> Response[st
     "/connections/{connection_id:str}/parked/{conversation_id:str}/{message_id:str}",
     opt={"scope": Scope.CONVERSATIONS_WRITE},
 )
-async def resend(visit: Visit, connection_id: FromPath[str], conversation_id: FromPath[str], message_id: FromPath[str]) -> Response[str]:
+async def resend(
+    visit: Visit, connection_id: FromPath[str], conversation_id: FromPath[str], message_id: FromPath[str]
+) -> Response[str]:
     at = administration(visit)
     access.connections.check_read(visit.principal)
     connection = at.connections.get(connection_id)

@@ -16,7 +16,7 @@ from warmline.accounts.model import Member, SignedIn
 from warmline.kernel.errors import Unauthorized
 from warmline.web.console import flashes
 from warmline.web.console.context import ConsoleContext
-from warmline.web.console.forms import Form, read_form
+from warmline.web.console.forms import MAX_BODY, Form, read_form
 from warmline.web.console.navigation import home, visible_groups
 from warmline.web.security import UNKNOWN_ADDRESS
 
@@ -75,15 +75,19 @@ class Visitation:
         return bool(own) and hmac.compare_digest(own.encode(), token.encode("utf-8", "surrogatepass"))
 
     async def form(self) -> Form:
-        """The submitted form, read once.  Raises Invalid or TooLarge."""
+        """The submitted form, read once; ``opt={"max_form": bytes}`` of a route raises the limit.
+
+        Raises Invalid or TooLarge.
+        """
         if self._form is None:
-            self._form = await read_form(self.request)
+            limit = self.request.route_handler.opt.get("max_form", MAX_BODY)
+            self._form = await read_form(self.request, limit)
         return self._form
 
     async def is_still_signed_in(self) -> bool:
         """Whether a long answer may go on: the same session, with the same powers."""
         token = self.request.cookies.get(session_cookie_name(self.ctx), "")
-        found = await self.ctx.accounts.find_session(token) if token else None
+        found = await self.ctx.accounts.find_session(token, in_use=False) if token else None
         return found is not None and member_principal(found.member) == self.principal
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> Response[str]:
