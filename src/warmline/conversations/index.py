@@ -32,17 +32,47 @@ class ConversationIndex(TransactionalConsumer):
 
     def apply(self, conn: sa.Connection, events: Sequence[Recorded]) -> None:
         """Move the index over ``events``, which come in the order of the journal."""
-        mine = [event for event in events if event.stream_kind == CONVERSATION]
-        if not mine:
-            return
-        ids = {event.stream_id for event in mine}
-        known = conn.execute(_KNOWN, {"ids": list(ids)})
+        lines: dict[str, list[Recorded]] = {}
+        for event in events:
+            if event.stream_kind == CONVERSATION:
+                lines.setdefault(event.stream_id, []).append(event)
+        talk = {key: line for key, line in lines.items() if all(event.type in _TALK for event in line)}
+        if talk:
+            present = set(conn.execute(_PRESENT, {"ids": list(talk)}).scalars())
+            talk = {key: line for key, line in talk.items() if key in present}
+            _update_talk(conn, talk)
+        rest = {key: line for key, line in lines.items() if key not in talk}
+        if rest:
+            self._apply_whole(conn, rest)
+
+    @staticmethod
+    def _apply_whole(conn: sa.Connection, lines: dict[str, list[Recorded]]) -> None:
+        known = conn.execute(_KNOWN, {"ids": list(lines)})
         rows: dict[str, Row] = {row[0]: dict(zip(_NAMES, row, strict=True)) for row in known}
-        for event in mine:
-            rows[event.stream_id] = apply_event(rows.get(event.stream_id), event)
-        _upsert(conn, [rows[key] for key in sorted(ids)])
-        for event in mine:
-            _apply_contact(conn, event)
+        for key, line in lines.items():
+            for event in line:
+                rows[key] = apply_event(rows.get(key), event)
+        _upsert(conn, [rows[key] for key in sorted(lines)])
+        for line in lines.values():
+            for event in line:
+                _apply_contact(conn, event)
+
+
+def _update_talk(conn: sa.Connection, lines: dict[str, list[Recorded]]) -> None:
+    """The same as ``apply_event`` for conversations in which only words were said, nearly all of the time.
+
+    Their rows are not read, and only what words change is written: a third of the cost.
+    """
+    values = []
+    for key in sorted(lines):
+        row: Row = {"search": "", "messages": 0, "active_at": None, "last_author": None, "last_text": None}
+        for event in lines[key]:
+            _message(row, event.body, event)
+        last = lines[key][-1]
+        row |= {"id": key, "at_seq": last.seq, "epoch": last.owner_epoch}
+        values.append(_fitting(conversation_index, row))
+    if values:
+        conn.execute(_talk_statement(conn.dialect.name), values)
 
 
 def apply_event(row: Row | None, event: Recorded) -> Row:
@@ -89,9 +119,9 @@ def _empty(event: Recorded) -> Row:
 
 def _add_search(row: Row, *texts: str | None) -> None:
     """New words push the oldest out: what was said last is what people look for."""
-    added = " ".join(text.lower() for text in texts if text)
+    added = " ".join(text.lower() for text in texts if text).strip()
     if added:
-        row["search"] = f"{row['search']} {added}".strip()[-MAX_SEARCH:]
+        row["search"] = (f"{row['search']} {added}" if row["search"] else added)[-MAX_SEARCH:]
 
 
 def _started(row: Row, body: e.ConversationStarted | None, event: Recorded) -> None:
@@ -237,6 +267,26 @@ def _upsert_statement(dialect: str) -> sa.Executable:
     return statement.on_conflict_do_update(index_elements=[conversation_index.c.conversation_id], set_=changed)
 
 
+@functools.cache
+def _talk_statement(dialect: str) -> sa.TextClause:
+    text = "text" if dialect == "postgresql" else "TEXT"
+    tail = f"right(%s, {MAX_SEARCH})" if dialect == "postgresql" else f"substr(%s, -{MAX_SEARCH})"
+    words = f"CAST(:search AS {text})"
+    joined = (
+        tail % f"CASE WHEN search = '' THEN {words} WHEN {words} = '' THEN search ELSE search || ' ' || {words} END"
+    )
+    words_only = (
+        "UPDATE conversation_index SET seq = :at_seq, owner_epoch = :epoch, messages = messages + :messages,"
+        " active_at = :active_at, last_author = coalesce(:last_author, last_author),"
+        " last_text = coalesce(:last_text, last_text), search = "
+    )
+    return sa.text(words_only + joined + " WHERE conversation_id = :id")
+
+
+_TALK = frozenset({e.MessagePosted.TYPE})
+_PRESENT = sa.select(conversation_index.c.conversation_id).where(
+    conversation_index.c.conversation_id.in_(sa.bindparam("ids", expanding=True))
+)
 _NAMES = tuple(column.name for column in conversation_index.columns)
 _KNOWN = sa.select(conversation_index).where(
     conversation_index.c.conversation_id.in_(sa.bindparam("ids", expanding=True))

@@ -62,7 +62,8 @@ class FrontWorker:
             elif event.seq > self._seen:
                 self._behind = True
                 self._heard = event.seq
-        self._wake.set()
+        if self._behind or self._pending or self._closed:
+            self._wake.set()
 
     def look_up_to(self, seq: int) -> None:
         """The conversation is committed up to ``seq``; whatever no hand-off told of is read from the journal."""

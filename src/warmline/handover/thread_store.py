@@ -41,6 +41,8 @@ class ThreadRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _COLUMNS = [threads.c[name] for name in ThreadRow.__struct_fields__]
+_UNFINISHED = sa.select(threads.c.id).where(threads.c.phase.in_(OPEN_PHASES))
+_PAGE = 500
 
 
 def insert_attempt(conn: sa.Connection, row: ThreadRow, at: int) -> None:
@@ -90,9 +92,14 @@ def new_thread(
 
 def list_unfinished(conn: sa.Connection, known: Sequence[str] = ()) -> list[ThreadRow]:
     """Threads that still need work, without those in ``known``."""
-    query = sa.select(*_COLUMNS).where(threads.c.phase.in_(OPEN_PHASES))
     skip = set(known)
-    return [ThreadRow(**row._mapping) for row in conn.execute(query) if row.id not in skip]
+    new = [id_ for id_ in conn.execute(_UNFINISHED).scalars() if id_ not in skip]
+    rows: list[ThreadRow] = []
+    # Nearly always there is nothing new, and thousands are known: only what is new is read in full.
+    for first in range(0, len(new), _PAGE):
+        query = sa.select(*_COLUMNS).where(threads.c.id.in_(new[first : first + _PAGE]))
+        rows += [ThreadRow(**row._mapping) for row in conn.execute(query)]
+    return rows
 
 
 def list_heads(conn: sa.Connection) -> dict[str, int]:

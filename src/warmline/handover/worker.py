@@ -95,7 +95,9 @@ class ThreadWorker:
             elif event.seq > self._seen:
                 self._behind = True
                 self._heard = event.seq
-        self._wake.set()
+        # An agent's words, above all, give this worker nothing to do: waking it for each costs more than they do.
+        if self._behind or self._leaving or self._pending:
+            self._wake.set()
 
     def look_up_to(self, seq: int) -> None:
         """The conversation is committed up to ``seq``; whatever no hand-off told of is read from the journal."""

@@ -26,6 +26,12 @@ _SAME = streams.c.id == events.c.stream
 _BEHIND = "(events.xid, events.position) > (CAST(:xid AS xid8), CAST(:position AS bigint))"
 
 
+_MOVE = sa.text(
+    "UPDATE cursors SET xid = :to_xid, position = :to_position"
+    " WHERE name = :name AND fence = :fence AND xid = :xid AND position = :position"
+)
+
+
 class Cursor(msgspec.Struct, frozen=True):
     """The last event consumed.  ``xid`` is "0" on SQLite, where positions become visible in order."""
 
@@ -97,16 +103,8 @@ def take_over(conn: sa.Connection, name: str, fence: int) -> Cursor:
 
 def move(conn: sa.Connection, name: str, fence: int, before: Cursor, after: Cursor) -> None:
     """Move the cursor, if it still stands where this consumer left it and nobody has taken over.  Raises Fenced."""
-    changed = conn.execute(
-        sa.update(cursors)
-        .where(
-            cursors.c.name == name,
-            cursors.c.fence == fence,
-            cursors.c.xid == before.xid,
-            cursors.c.position == before.position,
-        )
-        .values(xid=after.xid, position=after.position)
-    )
+    values = {"name": name, "fence": fence, "xid": before.xid, "position": before.position}
+    changed = conn.execute(_MOVE, values | {"to_xid": after.xid, "to_position": after.position})
     if not changed.rowcount:
         raise Fenced
 
