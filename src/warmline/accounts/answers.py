@@ -77,7 +77,7 @@ class Answers:
         return str(row.answer)
 
     @staticmethod
-    def _find(conn: sa.Connection, key: IdempotencyKey) -> sa.Row[Any] | None:
+    def _find(conn: sa.Connection, key: IdempotencyKey) -> Any:
         return conn.execute(sa.select(answers.c.body_hash, answers.c.answer).where(*_here(key))).first()
 
 

@@ -188,8 +188,10 @@ class ApiKeys:
     async def list_keys(
         self, who: Principal, *, kind: KeyKind | None = None, connection_id: str | None = None
     ) -> list[ApiKey]:
-        """All keys, also dead ones, newest first.  Raises Forbidden."""
+        """Keys, also dead ones, newest first; without ``kind`` all that ``who`` may see.  Raises Forbidden."""
         (access.connections if kind == "wire" else access.keys).check_read(who)
+        if kind is None and not access.connections.may_read(who):
+            kind = "v1"
         return await self._journal.read(lambda conn: store.list_keys(conn, kind=kind, connection_id=connection_id))
 
     async def get(self, who: Principal, key_id: str) -> ApiKey:

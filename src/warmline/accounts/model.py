@@ -146,9 +146,14 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
 
 
+def fold_email(text: str) -> str:
+    """The form in which addresses are compared; ``text`` need not be an address."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).strip().casefold())
+
+
 def parse_email(text: str) -> str:
     """The address in the form under which it is unique (trimmed, case-folded).  Raises Invalid."""
-    email = unicodedata.normalize("NFC", text).strip().casefold()
+    email = fold_email(text)
     if len(email) > EMAIL_LENGTH or not _EMAIL.fullmatch(email) or not email.isprintable():
         raise Invalid("This is not an e-mail address.", path="$.email", code="email_invalid")
     return email

@@ -7,6 +7,9 @@ import secrets
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+import msgspec
+from sqlalchemy.exc import IntegrityError
+
 from warmline.accounts import access, audit, store
 from warmline.accounts.access import Principal
 from warmline.accounts.model import (
@@ -18,12 +21,13 @@ from warmline.accounts.model import (
     SignedIn,
     check_keeps_an_admin,
     check_password,
+    fold_email,
     parse_email,
     parse_line,
 )
 from warmline.accounts.passwords import Passwords
 from warmline.accounts.throttle import SignInThrottle
-from warmline.kernel.clock import HOUR, MINUTE, Clock
+from warmline.kernel.clock import DAY, HOUR, MINUTE, SECOND, Clock
 from warmline.kernel.errors import Conflict, Invalid, Unauthorized
 from warmline.kernel.ids import uuid7
 
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 SESSION_CACHE_MS = 2_000
 _CACHED_SESSIONS = 5_000
 _TOUCH_EVERY = MINUTE
+_LONGEST_SESSION = 30 * DAY
+"""However much it is used, nobody stays signed in longer than this (or than the idle time, where that is longer)."""
 _SHOWN = 200
 """How much of a user agent is kept."""
 
@@ -42,7 +48,8 @@ _SHOWN = 200
 class Accounts:
     """Who works here, and which browsers they are signed in with.
 
-    Sessions found in the store are remembered for ``SESSION_CACHE_MS``, so a sign-out reaches every node within that.
+    A session ends ``session_hours`` after its last use.  Sessions found in the store are remembered for
+    ``SESSION_CACHE_MS``, so a sign-out reaches every node within that.
     """
 
     def __init__(
@@ -51,10 +58,16 @@ class Accounts:
         self._journal = journal
         self._clock = clock
         self._passwords = passwords or Passwords()
-        self._lifetime = int(session_hours * HOUR)
+        self._idle = int(session_hours * HOUR)
+        self._longest = max(self._idle, _LONGEST_SESSION)
         self._throttle = SignInThrottle(clock)
         self._sessions: OrderedDict[str, tuple[int, SignedIn]] = OrderedDict()
         self._has_member = False
+
+    @property
+    def longest_session_s(self) -> int:
+        """How long a browser has to keep the session's token, in seconds; whether it is still good is told here."""
+        return self._longest // SECOND
 
     def close(self) -> None:
         """Give the hashing threads back."""
@@ -92,8 +105,12 @@ class Accounts:
 
         def insert(conn: Connection) -> None:
             if store.find_credentials(conn, member.email):
-                raise Conflict("A member with this address exists already.", code="email_taken", path="$.email")
-            store.insert_member(conn, member, hashed)
+                raise _email_taken()
+            try:
+                with conn.begin_nested():
+                    store.insert_member(conn, member, hashed)
+            except IntegrityError:  # another node was faster
+                raise _email_taken() from None
             self._record(conn, who.actor, "member.created", member.id, role=str(role))
 
         await self._journal.write(insert)
@@ -128,9 +145,10 @@ class Accounts:
         now = self._clock.now()
 
         def change(conn: Connection) -> None:
-            store.get_member(conn, member_id)
+            member = store.get_member(conn, member_id)
             if not enabled:
-                check_keeps_an_admin(store.find_admins(conn), member_id)
+                if member.role == Role.ADMIN:
+                    check_keeps_an_admin(store.find_admins(conn), member_id)
                 store.delete_sessions_of(conn, member_id)
             store.update_member(conn, member_id, disabled_at=None if enabled else now)
             self._record(conn, who.actor, "member.enabled" if enabled else "member.disabled", member_id)
@@ -143,21 +161,25 @@ class Accounts:
 
         Raises Unauthorized ``sign_in_refused`` without saying what was wrong, RateLimited after too many attempts.
         """
-        folded = email.strip().casefold()[:PASSWORD_MAX]
+        folded = fold_email(email)[:PASSWORD_MAX]
         self._throttle.attempt(folded, address)
         found = await self._journal.read(lambda conn: store.find_credentials(conn, folded))
         stored = found[1] if found and found[0].disabled_at is None else None
         fits = await self._passwords.verify(stored, password[: PASSWORD_MAX + 1])
         if found is None or stored is None or not fits:
             await self._note_failure(found[0] if found else None)
-            raise Unauthorized("The e-mail address or the password is not right.", code="sign_in_refused")
+            raise _sign_in_refused()
         self._throttle.forgive(folded, address)
         member = found[0]
         rehashed = await self._passwords.hash(password) if self._passwords.needs_rehash(stored) else None
-        return await self._open_session(member, address, user_agent, rehashed)
+        return await self._open_session(member, address, user_agent, verified=stored, rehashed=rehashed)
 
-    async def find_session(self, token: str) -> SignedIn | None:
-        """The live session behind a cookie's token, or None."""
+    async def find_session(self, token: str, *, in_use: bool = True) -> SignedIn | None:
+        """The live session behind a cookie's token, or None.
+
+        Asking counts as use, which puts off the session's end, unless ``in_use`` is False: a page that only stands
+        open in a browser is not used.
+        """
         token_hash = _hash_token(token)
         now = self._clock.now()
         cached = self._sessions.get(token_hash)
@@ -167,12 +189,12 @@ class Accounts:
         if found is None:
             self._sessions.pop(token_hash, None)
             return None
+        if in_use and now - found.session.last_seen_at >= _TOUCH_EVERY:
+            found = await self._touch(found, now)
         self._sessions[token_hash] = (now, found)
         self._sessions.move_to_end(token_hash)
         while len(self._sessions) > _CACHED_SESSIONS:
             self._sessions.popitem(last=False)
-        if now - found.session.last_seen_at >= _TOUCH_EVERY:
-            await self._journal.write(lambda conn: store.touch_session(conn, token_hash, now))
         return found
 
     async def list_sessions(self, member_id: str) -> list[Session]:
@@ -244,8 +266,14 @@ class Accounts:
         now = self._clock.now()
         return await self._journal.write(lambda conn: store.delete_expired_sessions(conn, now))
 
+    async def _touch(self, found: SignedIn, now: int) -> SignedIn:
+        ends = min(now + self._idle, found.session.created_at + self._longest)
+        session = msgspec.structs.replace(found.session, last_seen_at=now, expires_at=ends)
+        await self._journal.write(lambda conn: store.touch_session(conn, session))
+        return SignedIn(session=session, member=found.member)
+
     async def _open_session(
-        self, member: Member, address: str, user_agent: str, rehashed: str | None
+        self, member: Member, address: str, user_agent: str, *, verified: str, rehashed: str | None
     ) -> tuple[SignedIn, str]:
         token = secrets.token_urlsafe(32)
         now = self._clock.now()
@@ -255,12 +283,16 @@ class Accounts:
             csrf=secrets.token_urlsafe(24),
             created_at=now,
             last_seen_at=now,
-            expires_at=now + self._lifetime,
+            expires_at=now + self._idle,
             user_agent=user_agent[:_SHOWN],
             address=address[:_SHOWN],
         )
 
         def insert(conn: Connection) -> None:
+            # While the password was being checked it may have been replaced, or its owner disabled.
+            now_stored = store.find_credentials(conn, member.email)
+            if now_stored is None or now_stored[0].disabled_at is not None or now_stored[1] != verified:
+                raise _sign_in_refused()
             store.insert_session(conn, session)
             if rehashed is not None:
                 store.update_member(conn, member.id, password_hash=rehashed)
@@ -300,6 +332,14 @@ class Accounts:
             object_id=member_id,
             detail=detail,
         )
+
+
+def _sign_in_refused() -> Unauthorized:
+    return Unauthorized("The e-mail address or the password is not right.", code="sign_in_refused")
+
+
+def _email_taken() -> Conflict:
+    return Conflict("A member with this address exists already.", code="email_taken", path="$.email")
 
 
 def _hash_token(token: str) -> str:

@@ -98,8 +98,10 @@ def find_session(conn: Connection, token_hash: str, at: int) -> SignedIn | None:
     )
 
 
-def touch_session(conn: Connection, token_hash: str, at: int) -> None:
-    conn.execute(update(sessions).where(sessions.c.token_hash == token_hash).values(last_seen_at=at))
+def touch_session(conn: Connection, session: Session) -> None:
+    """Note the last use and the end it moves."""
+    values = {"last_seen_at": session.last_seen_at, "expires_at": session.expires_at}
+    conn.execute(update(sessions).where(sessions.c.token_hash == session.token_hash).values(values))
 
 
 def delete_session(conn: Connection, token_hash: str) -> None:

@@ -11,7 +11,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from warmline.accounts.access import Scope, require
-from warmline.kernel.errors import Forbidden
+from warmline.kernel.errors import Forbidden, NotFound
 from warmline.web.console.context import ConsoleContext
 from warmline.web.console.visit import Visit, Visitation, local_path, session_cookie_name
 from warmline.web.security import is_own_origin
@@ -47,6 +47,8 @@ def create_guard(ctx: ConsoleContext) -> Guard:
         request: Request[Any, Any, Any] = (
             connection if isinstance(connection, Request) else Request(connection.scope, connection.receive)
         )
+        if "\x00" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+            raise NotFound("There is no such page.")  # nothing has such a name, and PostgreSQL cannot look for it
         token = request.cookies.get(session_cookie_name(ctx), "")
         signed_in = await ctx.accounts.find_session(token) if token else None
         visit = Visitation(ctx, request, signed_in)

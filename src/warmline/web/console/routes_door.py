@@ -83,8 +83,7 @@ async def _open_session(visit: Visit, email: str, password: str, next_path: str,
     if visit.signed_in is not None:
         await accounts.sign_out(visit.signed_in)
     fresh = Visitation(visit.ctx, visit.request, signed_in)
-    lifetime_s = (signed_in.session.expires_at - signed_in.session.created_at) // 1000
-    fresh.set_cookie(session_cookie_name(visit.ctx), token, max_age=lifetime_s)
+    fresh.set_cookie(session_cookie_name(visit.ctx), token, max_age=accounts.longest_session_s)
     fresh.set_cookie(door_cookie_name(visit.ctx), "", max_age=0)
     return fresh.redirect(next_path or fresh.home, flash)
 
