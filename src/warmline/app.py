@@ -60,6 +60,8 @@ from warmline.web.api.routes import api_router
 from warmline.web.api.transcript_link import TranscriptLinks
 from warmline.web.api.wire import AGENT_PATH, WireSurface
 from warmline.web.console import ConsoleContext, create_console
+from warmline.web.console.administration import Administration
+from warmline.web.console.administration_pages import ADMINISTRATION
 from warmline.web.console.contacts import CONTACTS
 from warmline.web.console.conversations import CONVERSATIONS
 from warmline.web.console.conversations_stream import STREAM
@@ -133,13 +135,13 @@ class Node:
         kinds = desk_kinds(outgoing=self.outgoing, clock=clock, agents_online=self.presence.agents_online)
         self.connections = Connections(journal, self.keyring, bus, clock, kinds)
         await self._started(self.connections)
-        deadlines = Deadlines(
+        self.deadlines = Deadlines(
             answer_within_s=s.answer_within_s,
             connect_within_s=s.connect_within_s,
             idle_after_s=s.idle_after_s,
             lost_after_s=s.lost_after_s,
         )
-        self.ladders = Ladders(self.widgets, self.connections, deadlines)
+        self.ladders = Ladders(self.widgets, self.connections, self.deadlines)
         self.conversations = Conversations(
             journal, clock, bus, self.ladders.for_conversation, idle_after=idle, bot_answers_within=patience
         )
@@ -234,7 +236,7 @@ class Node:
         parked = Parked(self.journal, self.clock, desk=self.connections.desk)
         self.desk = DeskSurface(self._desk_services(listing, parked), console.renderer, console.live)
         await self._started(self.desk)
-        console.services = {"desk": self.desk}
+        console.services = {"desk": self.desk, "administration": self._administration(parked)}
         api = ApiServices(
             api_keys=self.api_keys,
             answers=Answers(self.journal, self.keyring, self.clock),
@@ -247,8 +249,17 @@ class Node:
             widgets=self.widgets,
             public_url=self.settings.public_url,
         )
-        pages = (*STREAM, *DESK, *CONVERSATIONS, *CONTACTS)
+        pages = (*STREAM, *DESK, *CONVERSATIONS, *CONTACTS, *ADMINISTRATION)
         return [*create_console(console, pages), api_router(api, scale=self.settings.rate_limit_scale)]
+
+    def _administration(self, parked: Parked) -> Administration:
+        return Administration(
+            connections=self.connections,
+            widgets=self.widgets,
+            bots=self.bots,
+            parked=parked,
+            deadlines=self.deadlines,
+        )
 
     def _desk_services(self, listing: Listing, parked: Parked) -> DeskServices:
         return DeskServices(
