@@ -53,6 +53,8 @@ async def show_set_up(visit: Visit) -> Response[str]:
 async def set_up(visit: Visit) -> Response[str]:
     form = await visit.form()
     accounts = visit.ctx.accounts
+    if await accounts.has_members():
+        return visit.redirect("/console/sign-in")
     try:
         _check_code(visit, form.text("code"))
         await accounts.sign_up_first_member(form.text("email"), form.text("name"), form.text("password"))
