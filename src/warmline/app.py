@@ -19,6 +19,7 @@ import structlog
 from litestar.types import ControllerRouterHandler
 
 from warmline import __version__
+from warmline.accounts import audit
 from warmline.accounts.answers import Answers
 from warmline.accounts.api_keys import ApiKeys
 from warmline.accounts.service import Accounts
@@ -30,8 +31,8 @@ from warmline.conversations.listing import Listing
 from warmline.conversations.service import Conversations
 from warmline.conversations.views import visitor_item, visitor_state
 from warmline.conversations.widgets import Widgets
-from warmline.desks.customcrm.converse import parse_converse_event
-from warmline.desks.customcrm.inbound import parse_agent_event
+from warmline.desks.customcrm.converse import ConverseBody, parse_converse_event
+from warmline.desks.customcrm.inbound import AgentEventBody, parse_agent_event
 from warmline.desks.registry import desk_kinds
 from warmline.deskwork.queue import DeskQueue
 from warmline.deskwork.service import DeskWork
@@ -45,7 +46,6 @@ from warmline.journal.consumers import ConsumerRunner, ReactingConsumer, Transac
 from warmline.journal.deadlines import DeadlineRunner
 from warmline.journal.journal import Journal, tune_gc
 from warmline.journal.leases import LeaseKeeper
-from warmline.journal.tables import leases
 from warmline.kernel.clock import MINUTE, SECOND, Clock, SystemClock
 from warmline.kernel.ids import uuid7
 from warmline.platform import migrations
@@ -54,6 +54,7 @@ from warmline.platform.crypto import Keyring
 from warmline.platform.database import Database
 from warmline.platform.http import Outgoing
 from warmline.platform.settings import Settings
+from warmline.platform.upkeep import Upkeep
 from warmline.visitors.service import Visitors
 from warmline.web.api.door import Services as ApiServices
 from warmline.web.api.routes import api_router
@@ -77,6 +78,8 @@ from warmline.web.stream_ports import Views
 from warmline.web.widget.routes import WidgetSurface
 
 log = structlog.get_logger(__name__)
+
+_HOUR_S = 3_600.0
 
 
 class Node:
@@ -116,9 +119,6 @@ class Node:
         await self._started(self.outgoing)
         self.journal = Journal(self.database, self.clock, self.bus, [conversation_kind], node_id=self.id)
         await self._started(self.journal)
-        if self.database.dialect == "sqlite":
-            # The store admits one process: whoever held a lease is gone, and nobody should wait for it to run out.
-            await self.journal.write(lambda conn: conn.execute(sa.update(leases).values(until=0)))
 
     async def _open_services(self) -> None:
         s, journal, clock, bus = self.settings, self.journal, self.clock, self.bus
@@ -172,6 +172,19 @@ class Node:
         ]
         await self._started(ConsumerRunner(journal, consumers))
         await self._started(DeadlineRunner(journal))
+        await self._started(
+            Upkeep(
+                {
+                    "audit anchors": (_HOUR_S, self._anchor_audit),
+                    "expired sessions": (_HOUR_S, self.accounts.forget_expired_sessions),
+                }
+            )
+        )
+
+    async def _anchor_audit(self) -> None:
+        """Put the ends of the audit chains where the store's owner cannot change them unseen: into the log."""
+        heads = await self.journal.read(audit.heads)
+        log.info("audit anchored", heads={head.node: f"{head.seq} {head.hash}" for head in heads})
 
     async def _started(self, part: Any) -> None:
         await part.start()
@@ -179,9 +192,7 @@ class Node:
 
     # -- the web -------------------------------------------------------------------------------------------------
 
-    async def open_web(
-        self, *, ready: Callable[[str], None] | None = None, more: Sequence[RawRoute] = ()
-    ) -> Server:
+    async def open_web(self, *, ready: Callable[[str], None] | None = None, more: Sequence[RawRoute] = ()) -> Server:
         """The server, ready for ``serve()``; ``more`` are routes of its caller."""
         s = self.settings
 
@@ -201,7 +212,7 @@ class Node:
             serves=self.connections.serves,
             parse_agent=parse_agent_event,
             parse_converse=parse_converse_event,
-            bodies=(dict[str, Any], dict[str, Any]),
+            bodies=(AgentEventBody, ConverseBody),
         )
         application = build_application(
             WebOptions(
@@ -220,7 +231,6 @@ class Node:
             await asyncio.gather(hub.drain(), self.desk.drain())
 
         return make_server(application, host=s.host, port=s.port, drain=drain, ready=ready)
-
 
     async def _handlers(self) -> list[ControllerRouterHandler]:
         """The routes that the framework serves: the console and our own API."""

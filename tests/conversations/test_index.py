@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from tests.support.core import CRM, CRM_RUNG, DESK, DESK_RUNG, Core, open_core
@@ -162,7 +163,7 @@ async def test_lists_page_by_activity_and_filter(core: Core) -> None:
     assert len(seen) == 5
     assert set(seen[:3]) == {made[0], made[1], made[2]}, "the latest activity comes first"
 
-    async def ids(**fields: str) -> set[str]:
+    async def ids(**fields: Any) -> set[str]:
         return {item.conversation_id for item in (await listing.conversations(Filters(**fields))).items}
 
     assert await ids(status="closed") == {made[1]}

@@ -15,7 +15,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "escalationFailed": {},
     "agentDisconnect": {},
 }
-OTHER_AGENT = {"agent": "Sam Otieno"}
+OTHER_AGENT: dict[str, Any] = {"agent": "Sam Otieno"}
 
 # (event, state) → (status, code or None, stage of the handover afterwards; "next" is the next rung, None no handover)
 CELLS: dict[tuple[str, str], tuple[int, str | None, str | None]] = {

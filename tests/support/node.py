@@ -137,9 +137,7 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged(
-    pair: StorePair, *, deadlines: dict[str, float] | None = None, **settings: Any
-) -> AsyncIterator[Stage]:
+async def staged(pair: StorePair, *, deadlines: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[Stage]:
     """Run a node on ``pair``; ``deadlines`` go to the CRM's rung (see LadderStep), ``settings`` to the settings."""
     port = free_port()
     async with StageCrm.running() as crm, aiohttp.ClientSession() as http:
@@ -158,7 +156,7 @@ async def staged(
                 await serving
 
 
-async def furnish(stage: Stage, deadlines: dict[str, float]) -> None:
+async def furnish(stage: Stage, deadlines: dict[str, Any]) -> None:
     """A bot, a custom-CRM connection with a key, our own desk, and a widget with both on its ladder."""
     node = stage.node
     script = (resources.files("warmline.bots") / "scripts" / "default.toml").read_text(encoding="utf-8")

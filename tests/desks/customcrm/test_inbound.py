@@ -279,11 +279,7 @@ _FIELDS = ["text", "agent", "agentAvatar", "queuePosition", "waitingTime", "mess
 def test_any_body_is_either_an_event_within_its_bounds_or_refused(kind: str, fields: dict[str, Any]) -> None:
     try:
         said = parse_agent_event(json.dumps({"eventType": kind, **fields}).encode())
-    except Invalid as error:
-        refused = error
-    else:
-        refused = None
-    if refused is not None:
+    except Invalid as refused:
         assert str(refused.fields["path"]).startswith("$")
         return
     assert kind != "other"

@@ -10,6 +10,7 @@ from warmline.accounts.access import Scope
 from warmline.handover.connections import Connection
 from warmline.handover.desk_kinds import DeskKind
 from warmline.kernel.errors import Invalid, WarmlineError
+from warmline.kernel.ids import BotId
 from warmline.web.api.wire import AGENT_PATH, CHAT_PATH
 from warmline.web.console import connections_form, flashes
 from warmline.web.console.administration import administration
@@ -100,7 +101,7 @@ async def show_connection(visit: Visit, connection_id: FromPath[str]) -> Respons
         visit,
         connection,
         "overview",
-        bots=[(bot_id, names.get(bot_id, "")) for bot_id in connection.bot_ids],
+        bots=[(bot_id, names.get(BotId(bot_id), "")) for bot_id in connection.bot_ids],
         ladders=ladders,
         agent_url=base + AGENT_PATH,
         chat_url=base + CHAT_PATH,

@@ -56,33 +56,40 @@ def _samples(now: int) -> dict[str, Any]:
                 state_text="Not delivered. Send again?",
             ),
         ],
-        "people": [
-            {"initials": "NK", "hue": 20},
-            {"initials": "MO", "hue": 320},
-            {"initials": "AL", "hue": 150},
-            {"initials": "JT", "hue": 250},
-            {"initials": "SÖ", "hue": 95},
-        ],
-        "story": [
-            {"icon": "chat", "tone": "", "text": "Conversation started", "note": "from /basket", "at": now - HOUR},
-            {
-                "icon": "handover",
-                "tone": "wait",
-                "text": "Handover offered to Custom CRM",
-                "note": "first rung",
-                "at": now - 50 * MINUTE,
-            },
-            {"icon": "alert", "tone": "bad", "text": "No answer within 60 s", "note": "", "at": now - 49 * MINUTE},
-            {
-                "icon": "person",
-                "tone": "good",
-                "text": "Mina Okafor joined",
-                "note": "at our own desk",
-                "at": now - 45 * MINUTE,
-            },
-        ],
+        "people": _PEOPLE,
+        "story": _story(now),
         "yesterday": now - DAY,
     }
+
+
+_PEOPLE = [
+    {"initials": "NK", "hue": 20},
+    {"initials": "MO", "hue": 320},
+    {"initials": "AL", "hue": 150},
+    {"initials": "JT", "hue": 250},
+    {"initials": "SÖ", "hue": 95},
+]
+
+
+def _story(now: int) -> list[dict[str, Any]]:
+    return [
+        {"icon": "chat", "tone": "", "text": "Conversation started", "note": "from /basket", "at": now - HOUR},
+        {
+            "icon": "handover",
+            "tone": "wait",
+            "text": "Handover offered to Custom CRM",
+            "note": "first rung",
+            "at": now - 50 * MINUTE,
+        },
+        {"icon": "alert", "tone": "bad", "text": "No answer within 60 s", "note": "", "at": now - 49 * MINUTE},
+        {
+            "icon": "person",
+            "tone": "good",
+            "text": "Mina Okafor joined",
+            "note": "at our own desk",
+            "at": now - 45 * MINUTE,
+        },
+    ]
 
 
 GALLERY = (show_components,)
