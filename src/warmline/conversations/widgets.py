@@ -62,7 +62,9 @@ def check_widget(widget: Widget) -> Widget:
     """The widget in canonical form.  Raises Invalid naming the field."""
     if not 1 <= len(widget.name.strip()) <= 200:
         raise Invalid("A widget needs a name of 1 to 200 characters.", path="$.name")
-    origins = tuple(dict.fromkeys(check_origin(text, f"$.allowed_origins[{i}]") for i, text in enumerate(widget.allowed_origins)))
+    origins = tuple(
+        dict.fromkeys(check_origin(text, f"$.allowed_origins[{i}]") for i, text in enumerate(widget.allowed_origins))
+    )
     if widget.look.accent and not _COLOUR.fullmatch(widget.look.accent):
         raise Invalid("A colour is written like #1f6f5c.", path="$.look.accent")
     for key in ("title", "subtitle", "bot_name"):

@@ -73,9 +73,7 @@ def create_assets(assets: Assets) -> HTTPRouteHandler:
     """The one route that serves them."""
 
     @get("/assets/{digest:str}/{name:path}", include_in_schema=False, sync_to_thread=False)
-    def asset(
-        request: Request[Any, Any, Any], digest: FromPath[str], name: FromPath[str]
-    ) -> Response[bytes]:
+    def asset(request: Request[Any, Any, Any], digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
         return assets.respond(digest, name.lstrip("/"), request.headers.get("accept-encoding", ""))
 
     return asset
