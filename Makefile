@@ -7,7 +7,7 @@ SET_UP := tools/setup_env.sh tools/find_python.sh tools/link_package.py
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long bench check fmt lock docs clean
+.PHONY: help run test test-long bench bench-full check fmt lock docs clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test-long: $(VENV)/.ready-dev ## the tests that take minutes
 
 bench: $(VENV)/.ready-dev ## measure, beside the floor of this machine
 	@exec $(PY) -m bench
+
+bench-full: $(VENV)/.ready-dev ## the same with 10,000 widgets and longer rounds
+	@exec $(PY) -m bench --full
 
 check: $(VENV)/.ready-dev ## only the static checks
 	@exec tools/test.sh $(PY) --checks-only

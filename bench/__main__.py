@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import uvloop
+
 from bench import stages
 from bench.machine import cores, describe, raise_file_limit
 from bench.table import plain, save
@@ -50,8 +52,6 @@ def main() -> None:
         only=frozenset(filter(None, chosen.only.split(","))) or frozenset(stages.NAMES),
         notes=notes,
     )
-    import uvloop
-
     try:
         rows = uvloop.run(stages.run(plan))
     finally:

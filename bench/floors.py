@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+import uvloop
 
 from bench.wires import Sink
 
@@ -107,8 +108,6 @@ async def serve(application: Any, port: int) -> None:
 
 def main() -> None:
     """Run one floor."""
-    import uvloop
-
     kind, port, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     if kind == "canned":
         uvloop.run(canned(port))

@@ -125,7 +125,7 @@ async def _until_consumed(node: Node) -> None:
     """Wait until no consumer is behind: what is measured later must not pay for the seeding."""
     dialect = node.database.dialect
     async with asyncio.timeout(120):
-        while any([lag.rows for lag in await node.journal.read(lambda conn: measure_lag(conn, dialect, 0))]):
+        while sum(lag.rows for lag in await node.journal.read(lambda conn: measure_lag(conn, dialect, 0))):
             await asyncio.sleep(0.1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -63,7 +63,7 @@ def plain(rows: list[Row]) -> str:
 def save(folder: Path, rows: list[Row], machine: str, notes: list[str]) -> None:
     """Write ``latest.json`` and ``latest.md``."""
     folder.mkdir(parents=True, exist_ok=True)
-    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     full = [asdict(row) | {"ratio": row.ratio, "verdict": row.verdict} for row in rows]
     (folder / "latest.json").write_text(
         json.dumps({"at": at, "machine": machine, "notes": notes, "rows": full}, indent=1) + "\n"
