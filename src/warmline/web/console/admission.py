@@ -47,12 +47,12 @@ def create_guard(ctx: ConsoleContext) -> Guard:
         request: Request[Any, Any, Any] = (
             connection if isinstance(connection, Request) else Request(connection.scope, connection.receive)
         )
-        if "\x00" in request.scope["path"] or b"%00" in request.scope["query_string"]:
-            raise NotFound("There is no such page.")  # nothing has such a name, and PostgreSQL cannot look for it
         token = request.cookies.get(session_cookie_name(ctx), "")
         signed_in = await ctx.accounts.find_session(token) if token else None
         visit = Visitation(ctx, request, signed_in)
         request.state.visit = visit
+        if "\x00" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+            raise NotFound("There is no such page.")  # nothing has such a name, and PostgreSQL cannot look for it
         if signed_in is None and not handler.opt.get(PUBLIC):
             raise SignInNeeded(_way_back(request))
         scope = handler.opt.get("scope")
