@@ -7,6 +7,8 @@ from typing import Any
 from tests.support.node import Stage, staged
 from tests.support.pair import StorePair
 
+from warmline.accounts.access import SYSTEM
+
 
 async def asked(stage: Stage) -> str:
     """A visitor who has asked for a person."""
@@ -165,6 +167,40 @@ async def test_a_desk_that_is_lost_while_connected_is_given_up(pair: StorePair) 
         await stage.until(conversation, lambda s: s.handover and s.handover.rung == 1)
         failed = [e for e in await stage.events(conversation) if e.type == "handover.rung_failed"]
         assert [e.body.reason for e in failed] == ["desk_lost"]
+
+
+async def test_what_the_agent_did_not_get_before_leaving_is_parked(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        conversation = await connected(stage)
+        stage.crm.answers["widgetMessage"] = [503] * 50
+        await stage.say(conversation, "never arrived")
+        await stage.until(conversation, lambda s: s.handover.stalled_since)
+        assert (await stage.report(conversation, "agentDisconnect"))[0] == 200
+        state = await stage.until(conversation, lambda s: s.parked)
+        assert state.owner == "bot"
+
+
+async def test_words_after_the_end_are_for_the_bot_and_not_for_the_agent(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        conversation = await connected(stage)
+        stage.crm.answers["widgetMessage"] = [503, 503]
+        await stage.say(conversation, "for the agent")
+        await stage.until(conversation, lambda s: s.handover.stalled_since)
+        await stage.frame(conversation, frame="end")
+        await stage.say(conversation, "for the bot")
+        await stage.crm.until(conversation, "widgetEndSession")
+        assert set(texts(stage.crm.of(conversation, "widgetMessage"))) == {"for the agent"}
+
+
+async def test_a_crm_is_asked_for_its_team_in_the_name_of_the_conversation(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        known = stage.node.connections.get(stage.connection_id)
+        settings = {**known.settings, "team_online": True}
+        await stage.node.connections.update(SYSTEM, stage.connection_id, settings=settings)
+        stage.crm.replies["isTeamOnline"] = {"isOnline": True}
+        conversation = await asked(stage)
+        await stage.until_stage(conversation, "offered")
+        assert [call.event for call in stage.crm.of(conversation)] == ["isTeamOnline", "widgetEscalate"]
 
 
 async def test_silence_ends_a_connected_handover(pair: StorePair) -> None:

@@ -79,6 +79,7 @@ class ThreadWorker:
         self._seen = row.cursor
         self._pending: deque[OutboundMessage] = deque()
         self._leaving: tuple[str, bool] | None = None
+        self._followed = False
         self._stalled = False
         self._behind = True
         self._heard = 0
@@ -114,7 +115,8 @@ class ThreadWorker:
         self._seen = event.seq
         body = event.body
         if isinstance(body, e.MessagePosted):
-            if body.author == "visitor":
+            # What he says after the handover's end is for its next owner, and no business of this desk.
+            if body.author == "visitor" and self._leaving is None:
                 self._pending.append(OutboundMessage(id=body.message_id, seq=event.seq, text=body.text))
             return
         if getattr(body, "handover_id", None) != self.row.handover_id:
@@ -129,6 +131,7 @@ class ThreadWorker:
             isinstance(body, e.HandoverEnded) and self._leaving is None
         ):
             self._leaving = (body.reason, by_desk)
+            self._followed = isinstance(body, e.HandoverRungFailed) and body.next_rung is not None
         elif isinstance(body, e.HandoverCancelled) and self._leaving is None:
             self._leaving = ("visitor_left" if body.by == "visitor" else "closed", by_desk)
 
@@ -191,7 +194,8 @@ class ThreadWorker:
             return
         request = await self._around.request(self.row)
         try:
-            queue = QueueRef(ref=request.escalate_to, bot_id=request.bot_id)
+            known_as = request.external_id or request.conversation_id
+            queue = QueueRef(ref=request.escalate_to, bot_id=request.bot_id, conversation_id=known_as)
             if await desk.availability(queue) is Availability.AWAY:
                 breaker.success()
                 await self._fail_rung("no_agent", "the desk says that nobody is there")
@@ -309,6 +313,8 @@ class ThreadWorker:
     async def _finish(self, reason: str, by_desk: bool) -> None:
         if self._connected and not by_desk and reason in _FLUSH_BEFORE_LEAVING:
             await self._flush()
+        if self._connected and not self._followed:
+            await self._park_rest()
         if self._told and not by_desk:
             await self._say_goodbye(reason)
         self._phase = "done"
@@ -334,8 +340,14 @@ class ThreadWorker:
             if not self._pending:
                 return
             await asyncio.sleep(self._pause.next())
-        for item in self._pending:
-            await self._park(item, "The desk could not be reached before the conversation ended.")
+
+    async def _park_rest(self) -> None:
+        """No desk follows that would get them: the visitor is told, and people may send them again."""
+        while self._pending and self._around.fence() is not None:
+            item = self._pending[0]
+            await self._park(item, "The handover ended before this could be delivered.")
+            self._pending.popleft()
+            await self._save(cursor=item.seq)
 
     async def _say_goodbye(self, reason: str) -> None:
         for _try in range(_CLOSE_TRIES):
