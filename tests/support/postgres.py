@@ -116,11 +116,14 @@ def with_database(url: str, name: str) -> str:
 
 
 def create(server: str, name: str, *, template: str | None = None) -> str:
-    """Make the database ``name``, empty or as a copy of ``template`` (20 ms); returns its address."""
+    """Make the database ``name``, empty or as a copy of ``template``; returns its address."""
     statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
-    if template is not None:
-        statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
     with psycopg.connect(server, autocommit=True) as connection:
+        if template is not None:
+            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+            if connection.info.server_version >= 150_000:
+                # Copying files took 45 ms where writing the copy to the log took 330 ms.
+                statement += sql.SQL(" STRATEGY FILE_COPY")
         connection.execute(statement)
     return with_database(server, name)
 
