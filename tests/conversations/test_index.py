@@ -129,6 +129,21 @@ async def test_an_erasure_takes_every_text_out_of_index_and_contacts(core: Core)
     assert (await row_of(core, kept))["visitor_name"] == "Vera Visitor"
 
 
+async def test_an_erasure_leaves_no_word_in_the_file(sqlite_pair: StorePair, clock: ManualClock) -> None:
+    async with open_core(sqlite_pair, clock, (CRM_RUNG, DESK_RUNG)) as core:
+        core.consumers = [ConversationIndex()]
+        erased = await talk(core)
+        for _ in range(30):
+            await core.catch_up()
+            await core.says(erased, "a word that moves the row " * 20)
+        await core.catch_up()
+        await core.erase(erased)
+        await core.catch_up()
+    files = b"".join(file.read_bytes() for file in sqlite_pair.data.iterdir()).lower()
+    for word in (b"where is my order", b"a word that moves", b"vera@mail.example", b"call me"):
+        assert word not in files
+
+
 async def test_an_index_built_anew_after_an_erasure_has_the_same_shape(core: Core) -> None:
     conversation = await talk(core)
     await core.erase(conversation)

@@ -136,12 +136,9 @@ class SqliteStore:
                 raise StaleCache
 
     def _erase(self, changes: Changes) -> None:
-        # Otherwise the old text would stay readable in the free bytes of the page.
-        self._cursor.execute("PRAGMA secure_delete = ON")
         tombstone = TOMBSTONE.decode()
         self._cursor.executemany(_ERASE, [(tombstone, row.stream, row.seq) for row in changes.erasures])
         self._cursor.executemany(_ERASURE, changes.erasures)
-        self._cursor.execute("PRAGMA secure_delete = OFF")
 
     def commit(self) -> None:
         assert self._transaction is not None

@@ -109,6 +109,9 @@ def _sqlite(path: Path, *, reading: bool) -> sa.Engine:
     def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
         # FULL: a commit that was answered survives a power failure; with group commit that costs nothing.
         pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-32768"]
+        # What is erased must not stay readable in free bytes, and neither must the copies that rows leave when they
+        # grow or move before that.
+        pragmas += ["secure_delete=ON"]
         if reading:
             pragmas = ["query_only=ON", "temp_store=MEMORY", "cache_size=-8192"]
         for pragma in [f"busy_timeout={_BUSY_MS}", *pragmas]:
