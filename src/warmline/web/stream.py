@@ -62,7 +62,9 @@ class VisitorStream:
                     await self.conversations.typing(conversation, "visitor", on=frame.on)
                 return None
             case f.Read():
-                await self.conversations.mark_read(conversation, "visitor", frame.seq)
+                # Nobody has read what is not written yet: such a mark would call all later words read.
+                _state, top = await self.conversations.snapshot(conversation)
+                await self.conversations.mark_read(conversation, "visitor", min(frame.seq, top))
                 return None
             case _:
                 self._throttle("visitor.message", visitor)

@@ -16,6 +16,8 @@ from warmline.web.stream_frames import SLOW_CONSUMER
 QUEUE_BYTES = 256 * 1024
 END_EXTENSION = "warmline.end"
 """Scope extension of our server protocols: ``end(code, reason)`` closes even when the peer does not read."""
+REFUSED_EXTENSION = "warmline.refused"
+"""Scope extension: ``refused()`` after a handshake was answered with a status of its own."""
 
 End = Callable[[int, str], None]
 

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 
-from warmline.web.stream_outlet import END_EXTENSION
+from warmline.web.stream_outlet import END_EXTENSION, REFUSED_EXTENSION
 
 LAST_WORDS_S = 5.0
 
@@ -43,7 +43,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         scope: Any = getattr(self, "scope", None)
         if scope is not None:
-            scope["extensions"][END_EXTENSION] = self._end_now
+            scope["extensions"] |= {END_EXTENSION: self._end_now, REFUSED_EXTENSION: self._refused}
+
+    def _refused(self) -> None:
+        # Else uvicorn logs an error for every handshake refused with a body: anybody could fill the log.
+        self.handshake_complete = True
 
     def _end_now(self, code: int, reason: str) -> None:
         if not self.close_sent and not self.transport.is_closing():

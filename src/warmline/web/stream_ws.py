@@ -9,7 +9,7 @@ from warmline.web import stream_frames as f
 from warmline.web.problems import Receive, Scope, Send, problem_of
 from warmline.web.security import client_address, is_own_origin
 from warmline.web.stream import VisitorStream, log
-from warmline.web.stream_outlet import END_EXTENSION, SocketOutlet
+from warmline.web.stream_outlet import END_EXTENSION, REFUSED_EXTENSION, SocketOutlet
 
 
 class SocketEndpoint:
@@ -24,6 +24,8 @@ class SocketEndpoint:
             return
         if not is_own_origin(scope, self._public_origin):
             await _reject(send)
+            if refused := scope["extensions"].get(REFUSED_EXTENSION):
+                refused()
             return
         await send({"type": "websocket.accept"})
         outlet = SocketOutlet(send, scope["extensions"].get(END_EXTENSION))
