@@ -73,7 +73,7 @@ async def test_the_other_one_takes_over_when_one_is_killed(
         try:
             async with asyncio.timeout(90):
                 await asyncio.gather(place.wait_in_vain(), *(talk_to_the_end(visitor) for visitor in visitors))
-                await place.crm.until_ended({visitor.conversation for visitor in place.visitors})
+                await place.crm.until_ended(set(place.crm.log))
         except TimeoutError:
             pytest.fail(f"somebody waits for ever\n{place.where()}\n{stays.said()}")
         await place.leave()
