@@ -174,10 +174,15 @@ async def test_a_forbidden_address_is_refused_and_names_the_setting() -> None:
             await desk.open(make_request())
 
 
-async def test_an_endless_answer_is_refused_not_retried(crm: Crm, outgoing: Outgoing) -> None:
+async def test_of_an_endless_answer_the_status_counts(crm: Crm, outgoing: Outgoing) -> None:
+    desk = make_desk(outgoing, crm.url, team_online=True)
     crm.answers(200, "x" * 100_000)
-    with pytest.raises(Refused, match="larger than"):
-        await make_desk(outgoing, crm.url).open(make_request())
+    assert (await desk.open(make_request())).ref == "c-8841"
+    assert await desk.availability(QueueRef(ref=None, bot_id=BOT)) is Availability.UNKNOWN
+    for status, error in ((503, Unreachable), (429, RateLimited), (422, Refused)):
+        crm.answers(status, "x" * 100_000)
+        with pytest.raises(error):
+            await desk.open(make_request())
 
 
 @pytest.mark.parametrize(

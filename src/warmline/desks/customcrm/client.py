@@ -10,7 +10,7 @@ from warmline.desks.shared.answers import check_reply, translated
 from warmline.handover.desk_kinds import Secret
 from warmline.kernel.clock import Clock
 from warmline.kernel.errors import WarmlineError
-from warmline.platform.http import Outgoing, Reply
+from warmline.platform.http import Outgoing, Reply, ReplyTooLarge
 from warmline.platform.signing import Signer
 
 DESK = "customcrm"
@@ -56,6 +56,11 @@ class CustomCrmClient:
                 max_bytes=_MAX_REPLY_BYTES,
                 idempotent=True,
             )
+        except ReplyTooLarge as error:
+            # A page of a framework in trouble, mostly: what counts is whether the status says yes, no or later.
+            if error.reply is None:
+                raise translated(error, desk=DESK, operation=operation) from error
+            reply = error.reply
         except WarmlineError as error:
             raise translated(error, desk=DESK, operation=operation) from error
         check_reply(reply, desk=DESK, operation=operation, now=self._clock.now())

@@ -202,6 +202,10 @@ class Outgoing:
         response = await self._ready().request(method, target.url, headers=headers, data=data, allow_redirects=False)
         try:
             content = await read_body(response, target.place, max_bytes)
+        except ReplyTooLarge as error:
+            response.close()
+            error.reply = Reply(response.status, response.headers, b"")
+            raise
         except BaseException:
             response.close()
             raise

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from warmline.kernel.errors import WarmlineError
+
+if TYPE_CHECKING:
+    from warmline.platform.outgoing.reply import Reply
 
 
 class TargetRefused(WarmlineError):
@@ -42,7 +45,12 @@ class TimedOut(WarmlineError):
 
 
 class ReplyTooLarge(WarmlineError):
-    """The reply (decompressed body, or headers) exceeds its cap; the request was worked on."""
+    """The reply (decompressed body, or headers) exceeds its cap; the request was worked on.
+
+    ``reply`` has status and headers, without the body, when it was the body: often the status is all one needs.
+    """
+
+    reply: Reply | None = None
 
     status = 502
     default_code = "reply_too_large"
