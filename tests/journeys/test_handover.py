@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
 from tests.support.node import Stage, staged
 from tests.support.pair import StorePair
 
 from warmline.accounts.access import SYSTEM
+from warmline.conversations import commands as c
+from warmline.conversations.events import VisitorErased
+from warmline.conversations.kind import CONVERSATION
+from warmline.handover.relay import Planner
+from warmline.handover.thread_tables import fronts, threads
+from warmline.journal.tables import idempotency
 
 
 async def asked(stage: Stage) -> str:
@@ -253,3 +260,24 @@ async def test_a_crm_with_its_own_front_end(pair: StorePair) -> None:
         later = await stage.node.converse.find(stage.connection_id, "case-7")
         assert later is not None
         assert later[0] != found[0]
+
+
+async def test_an_erasure_takes_the_id_that_the_crm_chose(pair: StorePair) -> None:
+    number = "+49-30-1234567"
+    async with staged(pair) as stage:
+        headers = {"Authorization": stage.wire_key, "botid": stage.bot_id}
+        body = {"platformConversationId": number, "eventType": "message", "text": "hello", "messageId": "m1"}
+        async with stage.http.post(f"{stage.base}/converse/chat", json=body, headers=headers) as reply:
+            assert reply.status == 200
+        await stage.crm.until(number, "sendMessage")
+        found = await stage.node.converse.find(stage.connection_id, number)
+        assert found is not None
+        journal = stage.node.journal
+        await journal.append(CONVERSATION, found[0], c.Close(reason="api", by="test"), actor="test")
+        done = await journal.erase(CONVERSATION, found[0], actor="test", event=VisitorErased(by="test"))
+        await journal.write(lambda conn: Planner(stage.node.clock, stage.node.bus).apply(conn, done.events))
+        assert await stage.node.converse.find(stage.connection_id, number) is None
+        for table in (threads, fronts, idempotency):
+            query = sa.select(table)
+            rows = await journal.read(lambda conn, query=query: list(conn.execute(query)))  # type: ignore[misc]
+            assert number not in str(rows)

@@ -50,7 +50,13 @@ class Planner(TransactionalConsumer):
 
     name = "relay_planner"
     types = frozenset(
-        {e.HandoverRequested.TYPE, e.HandoverRungFailed.TYPE, e.HandoverPutBack.TYPE, e.ConversationStarted.TYPE}
+        {
+            e.HandoverRequested.TYPE,
+            e.HandoverRungFailed.TYPE,
+            e.HandoverPutBack.TYPE,
+            e.ConversationStarted.TYPE,
+            e.VisitorErased.TYPE,
+        }
     )
 
     def __init__(self, clock: Clock, bus: Bus) -> None:
@@ -84,6 +90,9 @@ class Planner(TransactionalConsumer):
             return
         elif isinstance(body, e.ConversationStarted) and body.channel == "converse":
             self._plan_front(conn, event, body)
+            return
+        elif isinstance(body, e.VisitorErased):
+            store.forget_external_id(conn, event.stream_id)
             return
         else:
             return

@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from warmline.conversations.kind import CONVERSATION
-from warmline.handover.thread_tables import parked, threads
+from warmline.handover.thread_tables import fronts, parked, threads
 from warmline.journal.tables import streams
 from warmline.kernel.ids import uuid7
 
@@ -129,6 +129,12 @@ def save_thread(conn: sa.Connection, thread_id: str, fence: int, at: int, **valu
         .values(fence=fence, updated_at=at, **values)
     )
     return bool(done.rowcount)
+
+
+def forget_external_id(conn: sa.Connection, conversation_id: str) -> None:
+    """Purge the id that a CRM chose for a conversation: it may be a telephone number."""
+    conn.execute(sa.delete(fronts).where(fronts.c.conversation_id == conversation_id))
+    conn.execute(sa.update(threads).where(threads.c.conversation_id == conversation_id).values(ref=None))
 
 
 def park_message(

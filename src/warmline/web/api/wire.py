@@ -158,7 +158,9 @@ def _stored_once(connection_id: str, ref: str, key: str | None, text: str) -> Id
     if key is None:
         return None
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return IdempotencyKey(scope=f"converse:{connection_id}:{ref}", key=key, body_hash=digest)
+    # The CRM's own id may be a telephone number, and keys outlive an erasure.
+    known_as = hashlib.sha256(ref.encode()).hexdigest()[:32]
+    return IdempotencyKey(scope=f"converse:{connection_id}:{known_as}", key=key, body_hash=digest)
 
 
 _HEADERS = (
