@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -116,6 +117,16 @@ async def test_a_second_process_on_the_same_file_is_turned_away(sqlite_pair: Sto
     looking.close()
     first.close()
     sqlite_pair.open_database().close()
+
+
+def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    database = Database.open(f"sqlite:///{tmp_path / 'warmline.db'}")
+    with database.engine.begin() as conn:
+        conn.exec_driver_sql("CREATE TABLE t (x)")
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    database.close()
+    assert {"warmline.db", "warmline.db-wal"} <= modes.keys()
+    assert set(modes.values()) == {0o600}
 
 
 async def test_a_store_that_cannot_be_reached_is_said_so(postgres_pair: StorePair) -> None:

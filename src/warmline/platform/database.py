@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -50,6 +51,7 @@ class Database:
         if url.startswith("sqlite:///"):
             path = Path(url.removeprefix("sqlite:///"))
             lock = _lock_folder(path.parent) if exclusive else None
+            _keep_private(path)
             return cls(_sqlite(path, reading=False), _sqlite(path, reading=True), "sqlite", path, lock)
         scheme, _, rest = url.partition("://")
         if scheme in {"postgresql", "postgres", "postgresql+psycopg"} and rest:
@@ -94,6 +96,12 @@ def _lock_folder(folder: Path) -> int:
             code="store_in_use",
         ) from error
     return handle
+
+
+def _keep_private(path: Path) -> None:
+    # SQLite would make the file readable for everybody; what it puts beside it gets the same mode.
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _sqlite(path: Path, *, reading: bool) -> sa.Engine:
