@@ -26,7 +26,7 @@ class Crm:
     """Its agents answer every message with ``re: <text>``; a conversation that says GOODBYE is ended by the agent.
 
     ``bases`` are the servers it reports to.  ``unwell`` is the share of calls that it answers with 503, or accepts
-    without its answer arriving.
+    without its answer arriving, and of its own reports that it sends twice.
     """
 
     ledger: Ledger
@@ -126,8 +126,11 @@ class Crm:
         while True:
             text = await self._inboxes[conversation].get()
             answer = f"re: {text}"
-            if await self._report(conversation, "message", text=answer, messageId=uuid7()):
+            message_id = uuid7()
+            if await self._report(conversation, "message", text=answer, messageId=message_id):
                 self.ledger.said[conversation].append(answer)
+            if self.chance.random() < self.unwell:  # as if the answer had not arrived
+                await self._report(conversation, "message", text=answer, messageId=message_id)
             if text == GOODBYE:
                 await self._report(conversation, "agentDisconnect")
                 self.ended.add(conversation)

@@ -51,7 +51,15 @@ class Town:
         """A new visitor, from an address of his own."""
         number = len(self.visitors)
         address = f"10.0.{number // 250}.{number % 250 + 1}"
-        visitor = Visitor(self.http, list(self.bases), widget or self.widget, self.ledger, address, self.orderly)
+        visitor = Visitor(
+            self.http,
+            list(self.bases),
+            widget or self.widget,
+            self.ledger,
+            address,
+            self.orderly,
+            unlucky=lambda: self.chance.random() < self.crm.unwell,
+        )
         self.visitors.append(visitor)
         return visitor
 

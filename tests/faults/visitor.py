@@ -27,7 +27,8 @@ class Visitor:
     """``bases`` are the servers' addresses; the next one is tried when one does not answer.
 
     ``orderly``: a message waits for the receipt of the one before.  Where messages are refused and sent again later
-    (a store that is away), only that keeps their order.
+    (a store that is away), only that keeps their order.  ``unlucky`` tells whether the connection breaks right after
+    a message was sent, so that its receipt does not arrive.
     """
 
     http: aiohttp.ClientSession
@@ -36,6 +37,7 @@ class Visitor:
     ledger: Ledger
     address: str
     orderly: bool = False
+    unlucky: Callable[[], bool] = lambda: False
     token: str = ""
     conversation: str = ""
     incarnation: str | None = None
@@ -103,6 +105,8 @@ class Visitor:
             await self.until_acknowledged()
         self._unacked[frame["client_id"]] = frame
         await self._send(frame)
+        if self._socket is not None and self.unlucky():
+            await self._socket.close()
         if wait:
             await self.until_acknowledged()
 
