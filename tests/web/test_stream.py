@@ -193,6 +193,19 @@ async def test_a_failure_inside_is_retryable_and_says_nothing_of_its_cause(web: 
     assert "hunter2" not in str(refused)
 
 
+@pytest.mark.parametrize(
+    ("frame", "path"),
+    [({"frame": "message", "text": " \n"}, "$.text"), ({"frame": "contact", "name": "Ada", "phone": " "}, "$.email")],
+)
+async def test_what_says_nothing_is_refused(web: Web, frame: dict[str, str], path: str) -> None:
+    conversation = web.conversations.open("v")
+    socket = await web.socket()
+    await socket.hello("v", conversation)
+    await socket.send(client_id="c", **frame)
+    answer = await socket.receive()
+    assert (answer["frame"], answer["path"], answer["retryable"]) == ("refused", path, False)
+
+
 async def test_frames_before_hello_are_refused(web: Web) -> None:
     socket = await web.socket()
     await socket.send(frame="message", client_id="c", text="x")

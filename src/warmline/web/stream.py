@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from warmline.kernel.errors import RateLimited, Unavailable, WarmlineError
+from warmline.kernel.errors import Invalid, RateLimited, Unavailable, WarmlineError
 from warmline.web import stream_frames as f
 from warmline.web.hub import Hub
 from warmline.web.stream_outlet import Frame, Outlet
@@ -75,6 +75,8 @@ class VisitorStream:
         service = self.conversations
         match frame:
             case f.Message():
+                if frame.text.isspace():
+                    raise Invalid("This must not be empty.", path="$.text")
                 return await service.say(
                     conversation, visitor, client_id=frame.client_id, text=frame.text, reply_to=frame.reply_to
                 )
@@ -83,6 +85,8 @@ class VisitorStream:
             case f.End():
                 return await service.end(conversation, visitor, client_id=frame.client_id)
             case f.Contact():
+                if not (frame.email.strip() or frame.phone.strip()):
+                    raise Invalid("An e-mail address or a telephone number is needed.", path="$.email")
                 return await service.leave_contact(
                     conversation,
                     visitor,
