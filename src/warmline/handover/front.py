@@ -39,6 +39,8 @@ class _Around(Protocol):
 
     def fence(self) -> int | None: ...
 
+    def note_cursor(self, thread_id: str, seq: int) -> None: ...
+
 
 class FrontWorker:
     """Brings the bot's messages of one conversation to the CRM's webhook."""
@@ -135,7 +137,7 @@ class FrontWorker:
             log.warning("front.connection_gone", conversation=self.row.conversation_id)
         self._pause.reset()
         self._pending.popleft()
-        await self._save(cursor=seq)
+        self._around.note_cursor(self.row.id, seq)
 
     async def _save(self, **values: object) -> None:
         fence = self._around.fence()

@@ -16,6 +16,7 @@ import structlog
 from warmline.conversations import events as e
 from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
+from warmline.handover.bookmarks import Bookmarks
 from warmline.handover.front import FRONT, FrontWorker
 from warmline.handover.port import Desk, HandoverRequest
 from warmline.handover.requests import build_request, read_history
@@ -152,6 +153,7 @@ class Relay:
         self._breakers: dict[str, Breaker] = {}
         self._wake = asyncio.Event()
         self._look_at = 0.0
+        self._bookmarks = Bookmarks(journal, clock, self.fence)
         self._task: asyncio.Task[None] | None = None
         self._unlisten: Callable[[], None] = lambda: None
 
@@ -159,6 +161,7 @@ class Relay:
         """Begin competing for the lease."""
         self._unlisten = self.journal.listen(self._hand_off)
         await self._bus.subscribe(PLANNED, lambda _subject, _data: self._wake.set())
+        await self._bookmarks.start()
         self._task = asyncio.create_task(self._run(), name="relay")
 
     async def stop(self) -> None:
@@ -169,6 +172,7 @@ class Relay:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         await self._stop_workers()
+        await self._bookmarks.stop()
         if self._lease:
             await self._leases.release(self._lease)
             self._lease = None
@@ -189,6 +193,10 @@ class Relay:
         if lease is None or lease.until - self.clock.now() < SEND_MS:
             return None
         return lease.fence
+
+    def note_cursor(self, thread_id: str, seq: int) -> None:
+        """The thread's desk has everything up to ``seq``; written soon."""
+        self._bookmarks.note(thread_id, seq)
 
     async def request(self, thread: store.ThreadRow) -> HandoverRequest:
         """The request to offer for a thread: state, page and transcript as of now."""

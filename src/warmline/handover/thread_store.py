@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -135,6 +135,18 @@ def forget_external_id(conn: sa.Connection, conversation_id: str) -> None:
     """Purge the id that a CRM chose for a conversation: it may be a telephone number."""
     conn.execute(sa.delete(fronts).where(fronts.c.conversation_id == conversation_id))
     conn.execute(sa.update(threads).where(threads.c.conversation_id == conversation_id).values(ref=None))
+
+
+_SAVE_CURSOR = sa.text(
+    "UPDATE threads SET cursor = :cursor, updated_at = :at WHERE id = :id AND fence <= :fence AND cursor < :cursor"
+)
+
+
+def save_cursors(conn: sa.Connection, cursors: Mapping[str, int], fence: int, at: int) -> None:
+    """Move the cursors of several threads forward, never back."""
+    # In one order on every node: two transactions that lock the same rows must not wait for each other.
+    rows = [{"id": one, "cursor": cursors[one], "fence": fence, "at": at} for one in sorted(cursors)]
+    conn.execute(_SAVE_CURSOR, rows)
 
 
 def park_message(

@@ -60,6 +60,9 @@ class Surroundings(Protocol):
     def fence(self) -> int | None:
         """The fencing token, or None when the lease does not outlast another send."""
 
+    def note_cursor(self, thread_id: str, seq: int) -> None:
+        """The thread's desk has everything up to ``seq``; written soon."""
+
     async def request(self, thread: store.ThreadRow) -> HandoverRequest:
         """The request to offer for a thread."""
 
@@ -278,7 +281,7 @@ class ThreadWorker:
             await self._recover()
         self._pending.popleft()
         self._pause.reset()
-        await self._save(cursor=item.seq)
+        self._around.note_cursor(self.row.id, item.seq)
 
     async def _park(self, item: OutboundMessage, why: str) -> None:
         row = self.row
