@@ -6,6 +6,7 @@ import { Connection } from "../../src/warmline/web/widget/static/models/connecti
 import { pieces } from "../../src/warmline/web/widget/static/models/linkify.js";
 import { Outbox } from "../../src/warmline/web/widget/static/models/outbox.js";
 import { Texts } from "../../src/warmline/web/widget/static/models/texts.js";
+import { eventStreamTransport } from "../../src/warmline/web/widget/static/models/transports.js";
 import { TypingSignal } from "../../src/warmline/web/widget/static/models/typing.js";
 
 class Timers {
@@ -127,8 +128,9 @@ test("what was written offline survives a reload and goes out in order, once con
   const later = make();
   line.online = true;
   later.flush();
-  assert.deepEqual(sent, ["id1", "id2"]);
+  assert.deepEqual(sent, ["id1"]);
   later.ack("id1", 5);
+  assert.deepEqual(sent, ["id1", "id2"]);
   later.flush();
   assert.deepEqual(sent, ["id1", "id2", "id2"]);
   later.ack("id2", 6);
@@ -148,6 +150,20 @@ test("a refusal that may pass is tried again with the same id, a final one is sh
   assert.equal(outbox.items[0].state, "failed");
   outbox.retry(id);
   assert.deepEqual(sent, [id, id, id]);
+});
+
+test("what comes later waits for what the server put off", () => {
+  const { outbox, sent, timers } = box();
+  outbox.add({ frame: "message", text: "first" });
+  outbox.add({ frame: "message", text: "second" });
+  outbox.refuse("id1", { code: "rate_limited", detail: "", retryable: true });
+  outbox.add({ frame: "message", text: "third" });
+  timers.advance(1100);
+  assert.deepEqual(sent, ["id1", "id1"]);
+  outbox.ack("id1", 5);
+  outbox.refuse("id2", { code: "closed", detail: "", retryable: false });
+  outbox.ack("id3", 6);
+  assert.deepEqual(sent, ["id1", "id1", "id2", "id3"]);
 });
 
 test("a missing answer is noticed", () => {
@@ -189,4 +205,23 @@ test("texts choose the plural form and fill in localised numbers", () => {
   assert.equal(texts.t("wait", { count: 1 }), "1 minute");
   assert.equal(texts.t("wait", { count: 1200 }), "1,200 minutes");
   assert.equal(texts.t("hi", { name: "<b>" }), "Hi <b>");
+});
+
+test("frames that are posted arrive in their order: one request waits for the one before", async (context) => {
+  const posts = [];
+  context.mock.method(globalThis, "fetch", (url, { body }) => new Promise((answer) => {
+    if (!url.includes("/widget/sse")) posts.push({ id: JSON.parse(body).client_id, answer: (frame) => answer(Response.json(frame)) });
+  }));
+  const acks = [];
+  const line = eventStreamTransport.open({ base: "http://w", hello: { token: "t", conversation: "c", since: 0 }, onFrame: (frame) => acks.push(frame.client_id), onClose() {} });
+  for (const id of ["a", "b"]) line.send({ frame: "message", text: id, client_id: id });
+  const settled = () => new Promise((done) => setImmediate(done));
+  await settled();
+  assert.deepEqual(posts.map((post) => post.id), ["a"]);
+  posts[0].answer({ frame: "ack", client_id: "a", seq: 1 });
+  while (posts.length < 2) await settled();
+  posts[1].answer({ frame: "ack", client_id: "b", seq: 2 });
+  while (acks.length < 2) await settled();
+  assert.deepEqual(acks, ["a", "b"]);
+  line.close();
 });
