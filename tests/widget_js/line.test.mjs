@@ -6,7 +6,6 @@ import { Connection } from "../../src/warmline/web/widget/static/models/connecti
 import { pieces } from "../../src/warmline/web/widget/static/models/linkify.js";
 import { Outbox } from "../../src/warmline/web/widget/static/models/outbox.js";
 import { Texts } from "../../src/warmline/web/widget/static/models/texts.js";
-import { eventStreamTransport } from "../../src/warmline/web/widget/static/models/transports.js";
 import { TypingSignal } from "../../src/warmline/web/widget/static/models/typing.js";
 
 class Timers {
@@ -205,23 +204,4 @@ test("texts choose the plural form and fill in localised numbers", () => {
   assert.equal(texts.t("wait", { count: 1 }), "1 minute");
   assert.equal(texts.t("wait", { count: 1200 }), "1,200 minutes");
   assert.equal(texts.t("hi", { name: "<b>" }), "Hi <b>");
-});
-
-test("frames that are posted arrive in their order: one request waits for the one before", async (context) => {
-  const posts = [];
-  context.mock.method(globalThis, "fetch", (url, { body }) => new Promise((answer) => {
-    if (!url.includes("/widget/sse")) posts.push({ id: JSON.parse(body).client_id, answer: (frame) => answer(Response.json(frame)) });
-  }));
-  const acks = [];
-  const line = eventStreamTransport.open({ base: "http://w", hello: { token: "t", conversation: "c", since: 0 }, onFrame: (frame) => acks.push(frame.client_id), onClose() {} });
-  for (const id of ["a", "b"]) line.send({ frame: "message", text: id, client_id: id });
-  const settled = () => new Promise((done) => setImmediate(done));
-  await settled();
-  assert.deepEqual(posts.map((post) => post.id), ["a"]);
-  posts[0].answer({ frame: "ack", client_id: "a", seq: 1 });
-  while (posts.length < 2) await settled();
-  posts[1].answer({ frame: "ack", client_id: "b", seq: 2 });
-  while (acks.length < 2) await settled();
-  assert.deepEqual(acks, ["a", "b"]);
-  line.close();
 });
