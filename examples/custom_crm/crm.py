@@ -25,7 +25,8 @@ STATES = {
     "agentDisconnect": "ended",
 }
 
-OPTIONS = {"warmline-url": "http://127.0.0.1:8080", "api-key": "", "bot-id": "", "signing-secret": "", "port": "8090"}
+OPTIONS = {"warmline-url": "http://127.0.0.1:8080", "api-key": "", "bot-id": "", "signing-secret": ""}
+OPTIONS |= {"port": "8090", "file": os.devnull}
 
 
 class Crm:
@@ -35,8 +36,10 @@ class Crm:
         self.url = options.warmline_url.rstrip("/") + "/agent/converse/send-message-to-widget"
         self.headers = {"Authorization": options.api_key, "botid": options.bot_id}
         self.secret: str = options.signing_secret
-        self.conversations: dict[str, dict[str, Any]] = {}
-        self.seen: dict[str, None] = {}
+        self.file = Path(options.file)  # where everything is kept across restarts
+        self.file.touch()
+        self.conversations: dict[str, dict[str, Any]]
+        self.conversations, self.seen = json.loads(self.file.read_text() or "[{}, {}]")
         self.browsers: set[asyncio.Queue[str]] = set()
         self.locks: dict[str, asyncio.Lock] = {}
 
@@ -66,7 +69,7 @@ class Crm:
             elif event == "widgetEndSession":
                 self.conversation(conversation_id)["state"] = "ended"
                 self.add(conversation_id, "note", "The session was ended on the visitor's side.")
-            self.tell_browsers()
+            self.keep()
         return web.json_response({})
 
     def escalated(self, conversation_id: str, data: dict[str, Any]) -> None:
@@ -106,7 +109,7 @@ class Crm:
                     self.add(conversation["id"], "agent", event["text"])
             else:
                 self.add(conversation["id"], "note", f"Not delivered ({status}). {answer}")
-        self.tell_browsers()
+        self.keep()
         return web.json_response({"message": answer}, status=status)
 
     async def send(self, event: dict[str, Any]) -> tuple[int, str]:
@@ -130,8 +133,8 @@ class Crm:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
         queue: asyncio.Queue[str] = asyncio.Queue(maxsize=1)
-        queue.put_nowait(self.shown())
         self.browsers.add(queue)
+        self.keep()
         try:
             with contextlib.suppress(ConnectionError):
                 while True:
@@ -140,16 +143,13 @@ class Crm:
             self.browsers.discard(queue)
         return response
 
-    def tell_browsers(self) -> None:
-        """Only the newest state matters: an unread older one is thrown away."""
+    def keep(self) -> None:
+        """Write everything down, and tell the browsers: the newest first, and an unread older state is thrown away."""
+        self.file.write_text(json.dumps([self.conversations, self.seen]))
         for queue in self.browsers:
             if queue.full():
                 queue.get_nowait()
-            queue.put_nowait(self.shown())
-
-    def shown(self) -> str:
-        """All conversations as one line of JSON, the newest first."""
-        return json.dumps(list(reversed(self.conversations.values())))
+            queue.put_nowait(json.dumps(list(reversed(self.conversations.values()))))
 
     def conversation(self, conversation_id: str) -> dict[str, Any]:
         """The conversation with that id, made when it is new."""
@@ -168,8 +168,7 @@ def is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
         return False
     key = base64.b64decode(secret.removeprefix("whsec_"))
     expected = b"v1," + base64.b64encode(hmac.digest(key, f"{webhook_id}.{timestamp}.".encode() + body, "sha256"))
-    given = headers.get("webhook-signature", "").split(" ")
-    return any(hmac.compare_digest(expected, one.encode()) for one in given)
+    return any(hmac.compare_digest(expected, one.encode()) for one in headers.get("webhook-signature", "").split(" "))
 
 
 def detail_of(text: str) -> str:

@@ -29,6 +29,7 @@ from warmline.web.shop.pages import Places, Shop
 log = structlog.get_logger(__name__)
 
 FILE = "demo.json"
+CRM_FILE = "sample-crm.json"
 EMAIL = "founder@lumen.example"
 _CRM_PORTS = range(8090, 8190)
 _KEY_LABEL = "Demo"
@@ -74,7 +75,7 @@ async def _main(settings: Settings) -> None:
         stopping = asyncio.Event()
         shop = Shop(Places(public_url=demo.base_url, widget_id=demo.widget_id, crm_url=demo.crm_url))
         server = await node.open_web(ready=lambda _address: _announce(demo), more=shop.routes())
-        crm = asyncio.create_task(_keep_crm(demo, port, stopping), name="sample-crm")
+        crm = asyncio.create_task(_keep_crm(demo, settings.data, port, stopping), name="sample-crm")
         tune_gc()
         try:
             await server.serve()
@@ -119,7 +120,8 @@ async def _seed(node: Node, known: DemoFile | None, crm_url: str) -> DemoFile:
         SYSTEM,
         kind="customcrm",
         name="Sample CRM",
-        settings={"webhook_url": f"{crm_url}/webhook"},
+        # Rich: the agent sees what was said before, and on which page.
+        settings={"webhook_url": f"{crm_url}/webhook", "profile": "rich"},
         bot_ids=[bot.id],
     )
     desk = await node.connections.create(SYSTEM, kind="builtin", name="Our own desk", settings={}, bot_ids=[bot.id])
@@ -208,7 +210,7 @@ def _crm_program() -> Path | None:
     return path if path.is_file() else None
 
 
-async def _keep_crm(demo: DemoFile, port: int, stopping: asyncio.Event) -> None:
+async def _keep_crm(demo: DemoFile, data: Path, port: int, stopping: asyncio.Event) -> None:
     """Run the sample CRM as a process of its own, again when it ends, until the demo stops."""
     program = _crm_program()
     if program is None:
@@ -226,6 +228,7 @@ async def _keep_crm(demo: DemoFile, port: int, stopping: asyncio.Event) -> None:
                 "CRM_BOT_ID": demo.bot_id,
                 "CRM_SIGNING_SECRET": demo.signing_secret,
                 "CRM_PORT": str(port),
+                "CRM_FILE": str(data / CRM_FILE),
             },
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
