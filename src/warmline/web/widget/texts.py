@@ -20,11 +20,17 @@ def languages() -> dict[str, str]:
 
 
 @functools.cache
-def table(language: str) -> dict[str, Any]:
-    """The texts of a language that ``choose`` gave, with English where one is missing."""
+def own_table(language: str) -> dict[str, Any]:
+    """What stands in the file of a language that ``choose`` gave."""
     folder = resources.files("warmline.web.widget") / "texts"
     own: dict[str, Any] = msgspec.json.decode((folder / languages()[language]).read_bytes())
-    return own if language == FALLBACK else table(FALLBACK) | own
+    return own
+
+
+@functools.cache
+def table(language: str) -> dict[str, Any]:
+    """The texts of a language that ``choose`` gave, with English where one is missing."""
+    return own_table(FALLBACK) | own_table(language)
 
 
 def choose(wanted: str, accept: str = "") -> str:
