@@ -162,6 +162,7 @@ class Node:
             keeper,
             desk=self.connections.desk,
             links=lambda conversation: (self.transcript_links.link(conversation), reply_to),
+            note_health=self.connections.note_health,
         )
         await self._started(self.relay)
         consumers: list[TransactionalConsumer | ReactingConsumer] = [

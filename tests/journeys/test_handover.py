@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import sqlalchemy as sa
@@ -281,3 +282,61 @@ async def test_an_erasure_takes_the_id_that_the_crm_chose(pair: StorePair) -> No
             query = sa.select(table)
             rows = await journal.read(lambda conn, query=query: list(conn.execute(query)))  # type: ignore[misc]
             assert number not in str(rows)
+
+
+async def test_two_clicks_on_end_do_not_end_two_things(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        conversation = await connected(stage)
+        epoch = (await stage.state(conversation)).owner_epoch
+        assert (await stage.frame(conversation, frame="end", owner_epoch=epoch, client_id="one"))["frame"] == "ack"
+        second = await stage.frame(conversation, frame="end", owner_epoch=epoch, client_id="two")
+        assert (second["frame"], second["code"]) == ("refused", "stale_owner")
+        repeated = await stage.frame(conversation, frame="end", owner_epoch=epoch, client_id="one")
+        assert repeated["frame"] == "ack", "a repeat of the first click is still the first click"
+        assert (await stage.state(conversation)).status == "open"
+
+
+async def test_a_desk_that_is_away_is_noted_and_not_waited_for(pair: StorePair) -> None:
+    async with staged(pair, deadlines={"answer_within_s": 20}) as stage:
+        stage.crm.answers["widgetEscalate"] = [503] * 5
+        await asked(stage)
+        async with asyncio.timeout(20):
+            while (found := stage.node.connections.get(stage.connection_id).health) is None or found.ok:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)  # the note is written beside the call; there is no event for it
+        second = await asked(stage)
+        state = await stage.until(second, lambda s: s.handover and s.handover.rung == 1)
+        assert state.handover.step.connection_id == stage.desk_id
+
+
+async def test_trouble_over_one_conversation_does_not_close_the_desk_to_others(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        conversation = await connected(stage)
+        stage.crm.answers["widgetMessage"] = [500] * 6
+        await stage.say(conversation, "this one is trouble")
+        other = await asked(stage)
+        state = await stage.until_stage(other, "offered")
+        assert state.handover.rung == 0
+
+
+async def test_a_repeat_after_the_end_begins_no_conversation(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        headers = {"Authorization": stage.wire_key, "botid": stage.bot_id}
+
+        async def chat(event: str, **fields: Any) -> int:
+            body = {"platformConversationId": "case-9", "eventType": event, **fields}
+            async with stage.http.post(f"{stage.base}/converse/chat", json=body, headers=headers) as reply:
+                return reply.status
+
+        assert await chat("message", text="hello", messageId="m-1", cardIndex=2) == 200
+        first = await stage.node.converse.find(stage.connection_id, "case-9")
+        assert first is not None
+        posted = [e.body for e in await stage.events(first[0]) if e.type == "message.posted"]
+        assert posted[0].card_index == 2
+        assert await chat("endSession") == 200
+        assert await chat("message", text="hello", messageId="m-1", cardIndex=2) == 200
+        assert await stage.node.converse.find(stage.connection_id, "case-9") is not None
+        assert (await stage.node.converse.find(stage.connection_id, "case-9"))[0] == first[0]  # type: ignore[index]
+        assert await chat("message", text="again", messageId="m-2") == 200
+        later = await stage.node.converse.find(stage.connection_id, "case-9")
+        assert later is not None
+        assert later[0] != first[0]

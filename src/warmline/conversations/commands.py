@@ -34,6 +34,7 @@ class VisitorSays(Command, frozen=True, kw_only=True):
     text: str
     client_id: str | None = None
     reply_to: str | None = None
+    card_index: int | None = None
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -181,6 +182,7 @@ class PostAs(Command, frozen=True, kw_only=True):
 class Close(Command, frozen=True, kw_only=True):
     reason: Literal["visitor", "agent", "card", "idle", "api", "desk"]
     by: str = ""
+    epoch: int | None = None
 
 
 class DeadlineReached(Command, frozen=True, kw_only=True):

@@ -90,6 +90,7 @@ def _visitor_says(state: ConversationState, command: c.VisitorSays, _context: Co
             text=command.text,
             client_id=command.client_id,
             reply_to=command.reply_to,
+            card_index=command.card_index,
         )
     ]
 
@@ -212,6 +213,8 @@ def _end(state: ConversationState, command: c.EndHandover, _context: Context) ->
 
 def _close(state: ConversationState, command: c.Close, _context: Context) -> Decision:
     _require_open(state)
+    if command.epoch is not None:
+        _require_epoch(state, command.epoch)
     found: list[e.Body] = []
     if state.handover is not None:
         reason: e.Reason = "visitor_left" if command.reason == "visitor" else "closed"

@@ -100,7 +100,7 @@ class ConversationStarted(Body, frozen=True, kw_only=True):
 
 
 class MessagePosted(Body, frozen=True, kw_only=True):
-    """Somebody said something."""
+    """Somebody said something.  ``card_index`` (from 0) is the card of a carousel whose button the visitor used."""
 
     TYPE: ClassVar[str] = "message.posted"
     message_id: str
@@ -112,6 +112,7 @@ class MessagePosted(Body, frozen=True, kw_only=True):
     buttons: tuple[Button, ...] = ()
     client_id: str | None = None
     reply_to: str | None = None
+    card_index: int | None = None
 
 
 class NotePosted(Body, frozen=True, kw_only=True):

@@ -94,11 +94,14 @@ class Conversations:
         """The visitor stops waiting for a person."""
         return await self._as_visitor(conversation_id, visitor_id, c.CancelHandover(by="visitor"), client_id, "cancel")
 
-    async def end(self, conversation_id: str, visitor_id: str, *, client_id: str) -> int:
+    async def end(self, conversation_id: str, visitor_id: str, *, client_id: str, epoch: int | None = None) -> int:
         """The visitor ends what is going on: the time with a person if one is there or awaited, else the conversation."""
         state = await self._own(conversation_id, visitor_id)
         command: c.Command
-        command = c.EndHandover(reason="visitor_left") if state.handover else c.Close(reason="visitor", by="visitor")
+        if state.handover:
+            command = c.EndHandover(reason="visitor_left", epoch=epoch)
+        else:
+            command = c.Close(reason="visitor", by="visitor", epoch=epoch)
         return await self._as_visitor(conversation_id, visitor_id, command, client_id, "end")
 
     async def leave_contact(

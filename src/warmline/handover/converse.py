@@ -6,6 +6,8 @@ end opens a new conversation.
 
 from __future__ import annotations
 
+import contextlib
+
 import sqlalchemy as sa
 
 from warmline.conversations import commands as c
@@ -76,12 +78,25 @@ class Converse:
         return conversation_id
 
     async def say(
-        self, connection_id: str, bot_id: str, external_id: str, text: str, *, key: IdempotencyKey | None
+        self,
+        connection_id: str,
+        bot_id: str,
+        external_id: str,
+        text: str,
+        *,
+        key: IdempotencyKey | None,
+        card_index: int | None = None,
     ) -> None:
         """A message of the visitor.  Raises Conflict ``owned_by_desk`` while the CRM's people own the conversation."""
-        conversation_id = await self.start(connection_id, bot_id, external_id, greet=False)
-        command = c.VisitorSays(message_id=uuid7(), text=text)
+        command = c.VisitorSays(message_id=uuid7(), text=text, card_index=card_index)
         actor = f"desk:{connection_id}"
+        known = await self.find(connection_id, external_id)
+        if key is not None and known and known[1].status == "closed":
+            # A repeat of something said before the end must not begin a conversation of its own.
+            with contextlib.suppress(Conflict):
+                await self._journal.append(CONVERSATION, known[0], command, actor=actor, key=key)
+                return
+        conversation_id = await self.start(connection_id, bot_id, external_id, greet=False)
         await self._journal.append(CONVERSATION, conversation_id, command, actor=actor, key=key)
 
     async def end(self, connection_id: str, external_id: str) -> None:

@@ -18,8 +18,6 @@ from warmline.journal.journal import Journal
 from warmline.kernel.clock import Clock
 from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import Conflict, NotFound
-from warmline.platform.breaker import Breaker
-from warmline.platform.waking import woken
 
 log = structlog.get_logger()
 
@@ -35,7 +33,9 @@ class _Around(Protocol):
 
     def desk(self, connection_id: str) -> Desk: ...
 
-    def breaker(self, connection_id: str) -> Breaker: ...
+    def answered(self, connection_id: str) -> None: ...
+
+    def unanswered(self, connection_id: str, error: DeskError) -> None: ...
 
     def fence(self) -> int | None: ...
 
@@ -118,18 +118,15 @@ class FrontWorker:
 
     async def _show(self) -> None:
         seq, line = self._pending[0]
-        breaker = self._around.breaker(self.row.connection_id)
         try:
             desk = self._around.desk(self.row.connection_id)
             if isinstance(desk, FrontEnd):
                 await desk.say(line)
-            breaker.success()
+            self._around.answered(self.row.connection_id)
         except DeskError as error:
             if error.retryable and self._pause.tries < _TRIES:
-                breaker.failure()
-                pause = self._pause.next(error.retry_after if isinstance(error, RateLimited) else None)
-                self._wake.clear()
-                await woken(self._wake, pause)
+                self._around.unanswered(self.row.connection_id, error)
+                await asyncio.sleep(self._pause.next(error.retry_after if isinstance(error, RateLimited) else None))
                 return
             log.warning("front.message_dropped", conversation=self.row.conversation_id, code=error.code)
             await self._save(error=error.detail)

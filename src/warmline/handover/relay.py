@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import sqlalchemy as sa
 import structlog
@@ -18,7 +18,7 @@ from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
 from warmline.handover.bookmarks import Bookmarks
 from warmline.handover.front import FRONT, FrontWorker
-from warmline.handover.port import Desk, HandoverRequest
+from warmline.handover.port import Desk, DeskError, HandoverRequest, Health, Unreachable
 from warmline.handover.requests import build_request, read_history
 from warmline.handover.thread_tables import threads
 from warmline.handover.worker import ThreadWorker
@@ -28,7 +28,7 @@ from warmline.journal.leases import Lease, LeaseKeeper
 from warmline.kernel.clock import Clock
 from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import WarmlineError
-from warmline.platform.breaker import Breaker
+from warmline.platform.breaker import Breaker, BreakerPhase, BreakerPolicy
 from warmline.platform.bus import Bus
 from warmline.platform.waking import woken
 
@@ -125,6 +125,9 @@ class Planner(TransactionalConsumer):
         store.insert_attempt(conn, row, self._clock.now())
 
 
+_AWAY = frozenset({None, 502, 503, 504})
+"""No answer at all, or a proxy's word that nobody is behind it."""
+_POLICY = BreakerPolicy(longest_pause=30_000)
 _PLANS = (e.HandoverRequested, e.HandoverRungFailed, e.HandoverPutBack, e.ConversationStarted)
 
 
@@ -140,6 +143,7 @@ class Relay:
         *,
         desk: Callable[[str], Desk],
         links: Links,
+        note_health: Callable[[str, Health], Awaitable[None]],
     ) -> None:
         self.journal = journal
         self.clock = clock
@@ -151,6 +155,9 @@ class Relay:
         self._workers: dict[str, tuple[ThreadWorker | FrontWorker, asyncio.Task[None]]] = {}
         self._by_conversation: dict[str, list[ThreadWorker | FrontWorker]] = {}
         self._breakers: dict[str, Breaker] = {}
+        self._write_health = note_health
+        self._health: dict[str, bool] = {}
+        self._notes: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._look_at = 0.0
         self._bookmarks = Bookmarks(journal, clock, self.fence)
@@ -185,7 +192,35 @@ class Relay:
 
     def breaker(self, connection_id: str) -> Breaker:
         """The connection's breaker."""
-        return self._breakers.setdefault(connection_id, Breaker(self.clock))
+        return self._breakers.setdefault(connection_id, Breaker(self.clock, _POLICY))
+
+    def answered(self, connection_id: str) -> None:
+        """The desk took something, or refused it: it can be reached."""
+        self.breaker(connection_id).success()
+        if self._health.get(connection_id) is not True:
+            self._tell_health(connection_id, Health(ok=True, sentence="The last call was answered."))
+
+    def unanswered(self, connection_id: str, error: DeskError) -> None:
+        """The desk did not take something for now.  Only what says that the whole desk is away opens its breaker."""
+        breaker = self.breaker(connection_id)
+        # A desk that asks for a pause, or fails over one conversation, is there for all the others.
+        if isinstance(error, Unreachable) and error.vendor_status in _AWAY:
+            breaker.failure()
+        if breaker.phase is not BreakerPhase.CLOSED and self._health.get(connection_id) is not False:
+            self._tell_health(connection_id, Health(ok=False, sentence=error.detail))
+
+    def _tell_health(self, connection_id: str, health: Health) -> None:
+        self._health[connection_id] = health.ok
+        task = asyncio.create_task(self._note_health(connection_id, health))
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
+
+    async def _note_health(self, connection_id: str, health: Health) -> None:
+        try:
+            await self._write_health(connection_id, health)
+        except WarmlineError as error:
+            self._health.pop(connection_id, None)
+            log.info("relay.health_not_noted", connection=connection_id, code=error.code)
 
     def fence(self) -> int | None:
         """The fencing token while the lease outlasts a send."""

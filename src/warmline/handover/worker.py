@@ -57,6 +57,12 @@ class Surroundings(Protocol):
     def breaker(self, connection_id: str) -> Breaker:
         """The connection's breaker, shared by all its threads."""
 
+    def answered(self, connection_id: str) -> None:
+        """The desk can be reached."""
+
+    def unanswered(self, connection_id: str, error: DeskError) -> None:
+        """The desk did not take something for now."""
+
     def fence(self) -> int | None:
         """The fencing token, or None when the lease does not outlast another send."""
 
@@ -200,7 +206,7 @@ class ThreadWorker:
             known_as = request.external_id or request.conversation_id
             queue = QueueRef(ref=request.escalate_to, bot_id=request.bot_id, conversation_id=known_as)
             if await desk.availability(queue) is Availability.AWAY:
-                breaker.success()
+                self._around.answered(self.row.connection_id)
                 await self._fail_rung("no_agent", "the desk says that nobody is there")
                 return
             if self._leaving or self._behind:
@@ -208,9 +214,9 @@ class ThreadWorker:
             await self._mark_told()
             thread = await desk.open(request)
         except DeskError as error:
-            await self._open_failed(error, breaker)
+            await self._open_failed(error)
             return
-        breaker.success()
+        self._around.answered(self.row.connection_id)
         self._pause.reset()
         self._ref = thread.ref
         # The event before the row: a crash in between offers again under the same id, the other way round never.
@@ -222,15 +228,16 @@ class ThreadWorker:
         self._phase = "open"
         await self._save(ref=thread.ref, phase="open")
 
-    async def _open_failed(self, error: DeskError, breaker: Breaker) -> None:
+    async def _open_failed(self, error: DeskError) -> None:
         log.info(
             "handover.open_failed", conversation=self.row.conversation_id, code=error.code, tries=self._pause.tries
         )
         if error.retryable:
-            breaker.failure()
+            self._around.unanswered(self.row.connection_id, error)
             await self._save(error=error.detail)
             await self._pause_for(error)
             return
+        self._around.answered(self.row.connection_id)
         self._told = False
         await self._fail_rung("refused", error.detail)
 
@@ -263,7 +270,10 @@ class ThreadWorker:
 
     async def _deliver(self) -> None:
         item = self._pending[0]
-        breaker = self._around.breaker(self.row.connection_id)
+        if not self._around.breaker(self.row.connection_id).allows():
+            await self._stall()
+            await self._pause_for()
+            return
         try:
             desk = self._around.desk(self.row.connection_id)
             await desk.send(self._thread(), item)
@@ -271,13 +281,14 @@ class ThreadWorker:
             await self._park(item, error.detail)
         except DeskError as error:
             if error.retryable:
-                breaker.failure()
+                self._around.unanswered(self.row.connection_id, error)
                 await self._stall()
                 await self._pause_for(error)
                 return
+            self._around.answered(self.row.connection_id)
             await self._park(item, error.detail)
         else:
-            breaker.success()
+            self._around.answered(self.row.connection_id)
             await self._recover()
         self._pending.popleft()
         self._pause.reset()

@@ -83,7 +83,7 @@ class VisitorStream:
             case f.Cancel():
                 return await service.cancel_waiting(conversation, visitor, client_id=frame.client_id)
             case f.End():
-                return await service.end(conversation, visitor, client_id=frame.client_id)
+                return await service.end(conversation, visitor, client_id=frame.client_id, epoch=frame.owner_epoch)
             case f.Contact():
                 if not (frame.email.strip() or frame.phone.strip()):
                     raise Invalid("An e-mail address or a telephone number is needed.", path="$.email")

@@ -70,9 +70,13 @@ class Cancel(Struct, frozen=True, tag_field="frame", tag="cancel"):
 
 
 class End(Struct, frozen=True, tag_field="frame", tag="end"):
-    """The visitor ends the conversation."""
+    """The visitor ends what is going on: the time with a person, else the conversation.
+
+    ``owner_epoch`` says what the visitor saw: a second tab, or a second click, then does not end the next thing, too.
+    """
 
     client_id: ClientId
+    owner_epoch: int | None = None
 
 
 class Contact(Struct, frozen=True, tag_field="frame", tag="contact"):

@@ -16,6 +16,7 @@ TEXT_LIMIT = 10_000
 ID_LIMIT = 200
 NAME_LIMIT = 200
 URL_LIMIT = 2_048
+DETAIL_LIMIT = 300
 HIGHEST_POSITION = 1_000_000
 LONGEST_WAIT_MINUTES = 525_600
 """A year: whatever is beyond is a mistake, not a waiting time."""
@@ -114,7 +115,7 @@ def _read_queue(given: EscalationQueueUpdate, ref: str, event_id: str | None, ra
 def _read_success(given: EscalationSuccess, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
     # An agent without a name is allowed by the contract, and some systems say so with "".
     name = _INVISIBLE.sub("", given.agent).strip() if given.agent is not None else ""
-    avatar = given.agent_avatar
+    avatar = given.agent_avatar or None
     if avatar is not None and not _AVATAR.fullmatch(avatar):
         raise Invalid("The avatar is the address of an image: http:// or https://.", path="$.agentAvatar", code="url")
     return AgentJoined(thread_ref=ref, vendor_event_id=event_id, raw=raw, name=name, avatar=avatar)
@@ -195,4 +196,4 @@ def _refuse(said: str) -> NoReturn:
         raise Invalid(f"The field {name} is missing.", path=f"{parent or '$'}.{name}", code="missing")
     placed = _PLACED.fullmatch(said)
     detail, path = placed.groups() if placed else (said, "$")
-    raise Invalid(f"{detail.rstrip('.')}.", path=path, code="type")
+    raise Invalid(f"{detail[:DETAIL_LIMIT].rstrip('.')}.", path=path, code="type")

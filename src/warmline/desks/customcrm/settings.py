@@ -52,7 +52,8 @@ FORM = (
         kind=FieldKind.NUMBER,
         default=10.0,
         lowest=1,
-        highest=30,
+        # A send must end before the lease under which it is made: the relay counts on 12 seconds.
+        highest=10,
     ),
     FormField(
         name=SIGNING_SECRET,

@@ -40,6 +40,8 @@ class ConverseEvent(Protocol):
     def details(self) -> tuple[Any, ...]: ...
     @property
     def message_id(self) -> str | None: ...
+    @property
+    def card_index(self) -> int | None: ...
 
 
 class WireSurface:
@@ -106,7 +108,12 @@ class WireSurface:
             case "message":
                 key = _key_of(scope, event.message_id)
                 await self._converse.say(
-                    connection_id, bot_id, ref, event.text, key=_stored_once(connection_id, ref, key, event.text)
+                    connection_id,
+                    bot_id,
+                    ref,
+                    event.text,
+                    key=_stored_once(connection_id, ref, key, event.text),
+                    card_index=event.card_index,
                 )
             case "endSession":
                 await self._converse.end(connection_id, ref)

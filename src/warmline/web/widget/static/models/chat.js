@@ -63,7 +63,7 @@ export class Chat {
   }
 
   end() {
-    this.#command({ frame: "end" });
+    this.#command({ frame: "end", owner_epoch: this.state.ownerEpoch });
   }
 
   leaveContact(values) {
