@@ -68,6 +68,13 @@ test("after the last rung a contact is offered, until it was left", () => {
   assert.equal(state.offerContact, false);
 });
 
+test("a visitor whose desk was given up is asked whether to go on waiting", () => {
+  const state = after([event(1, "conversation.started"), event(2, "handover.requested"), event(3, "handover.rung_failed", { more: true, text: "Another team" })]);
+  assert.equal(state.handover.asked, true);
+  assert.equal(isWaiting(state), true);
+  assert.equal(after([event(4, "handover.connected", { agent: null })], state).handover.state, "connected");
+});
+
 test("buttons answer only the last message of the bot", () => {
   const buttons = [{ text: "Returns", kind: "reply", url: null }];
   const state = after([event(1, "conversation.started"), message(2, "bot", "hello", { buttons })]);

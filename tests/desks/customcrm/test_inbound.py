@@ -155,7 +155,6 @@ def test_numbers_that_json_does_not_have(number: bytes) -> None:
 @pytest.mark.parametrize(
     "avatar",
     [
-        "",
         "noor.png",
         "javascript:alert(1)",
         "data:image/png;base64,AA",
@@ -182,6 +181,12 @@ def test_good_avatars(avatar: str | None) -> None:
     said = parse(eventType="escalationSuccess", agent="Noor", agentAvatar=avatar)
     assert isinstance(said, AgentJoined)
     assert said.avatar == avatar
+
+
+def test_an_agent_without_a_picture_may_say_so_with_an_empty_text() -> None:
+    said = parse(eventType="escalationSuccess", agent="Noor", agentAvatar="")
+    assert isinstance(said, AgentJoined)
+    assert said.avatar is None
 
 
 @pytest.mark.parametrize(("name", "shown"), [("", ""), (None, ""), ("  Noor\u0000 Haddad\n", "Noor Haddad")])

@@ -38,7 +38,7 @@ function withServerState(state, given) {
   const before = state.handover;
   const handover = given.handover ? {
     state: given.handover.state, position: given.handover.position ?? null, waitMinutes: given.handover.wait_minutes ?? null,
-    agent: given.handover.agent ?? null, text: given.handover.rung_text ?? "", since: before?.since ?? state.lastAt ?? null,
+    agent: given.handover.agent ?? null, text: given.handover.rung_text ?? "", since: before?.since ?? state.lastAt ?? null, asked: before?.asked ?? false,
   } : null;
   return { ...state, status: given.status ?? state.status, owner: given.owner ?? state.owner, ownerEpoch: given.owner_epoch ?? state.ownerEpoch, handover };
 }
@@ -91,7 +91,7 @@ const REDUCERS = {
   "handover.transferred": (state, event, data) => line(waiting(state, { state: "connected", agent: data.agent ?? null }), event, "joined", { agent: data.agent ?? null }),
   "handover.put_back": (state, event) => line(waiting(state, { state: "queued", position: null, waitMinutes: null, agent: null, since: event.at }), event, "put_back"),
   "handover.rung_failed": (state, event, data) => {
-    const next = data.more ? waiting(state, { state: "requested", position: null, waitMinutes: null, agent: null, text: data.text ?? "" }) : state;
+    const next = data.more ? waiting(state, { state: "requested", position: null, waitMinutes: null, agent: null, text: data.text ?? "", asked: true }) : state;
     return line(next, event, "rung_failed", { text: data.text ?? "", reason: data.reason });
   },
   "handover.failed": (state, event, data) => line({ ...backToBot(state), offerContact: true }, event, "failed", { text: data.text ?? "", reason: data.reason }),

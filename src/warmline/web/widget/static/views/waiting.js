@@ -22,7 +22,7 @@ export class WaitingCard {
     const waiting = isWaiting(state);
     this.node.hidden = !waiting;
     if (!waiting) return;
-    const { state: stage, position, waitMinutes, text, since } = state.handover;
+    const { state: stage, position, waitMinutes, text, since, asked } = state.handover;
     const title = stage === "transferring" ? t("waiting.transferring") : position ? t("waiting.position", { count: position })
       : stage === "queued" ? t("waiting.queued") : t("waiting.looking");
     const wait = waitMinutes === null ? null : waitMinutes < 1 ? t("waiting.soon") : t("waiting.minutes", { count: Math.ceil(waitMinutes) });
@@ -31,11 +31,13 @@ export class WaitingCard {
     this.cancel.hidden = stage === "transferring";
     this.contact.hidden = stage === "transferring";
     this.cancel.disabled = outbox.some((item) => item.frame.frame === "cancel" && item.state !== "failed");
-    const mark = [title, detail, text].join("|");
+    // A desk was given up and the next one is tried: the visitor is asked, and the buttons below are the answers.
+    const note = asked ? [text, t("waiting.ask")].filter(Boolean).join(" ") : text || t("waiting.hint");
+    const mark = [title, detail, note].join("|");
     if (mark === this.shown) return;
     this.shown = mark;
     this.title.textContent = title;
     this.detail.textContent = detail;
-    this.note.textContent = text || t("waiting.hint");
+    this.note.textContent = note;
   }
 }
