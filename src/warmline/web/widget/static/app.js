@@ -104,6 +104,10 @@ async function start() {
   const { config } = session;
   document.documentElement.lang = config.language;
   document.documentElement.dir = config.dir;
+  if (config.accent) {
+    document.documentElement.style.setProperty("--accent", config.accent);
+    document.documentElement.classList.add("tinted");
+  }
   const texts = new Texts(config.texts, config.language);
   panel = new Panel({
     texts, config, chat, onClose: () => bridge.tell("close"), onSeen: () => schedule(),
@@ -116,7 +120,7 @@ async function start() {
   if (session.conversation) chat.enter(session.conversation);
   if (isOpen) begin();
   schedule();
-  bridge.tell("ready", { title: texts.t("launcher.title") });
+  bridge.tell("ready", { title: texts.t("launcher.title"), accent: config.accent });
 }
 
 addEventListener("online", () => chat.line.retryNow());

@@ -35,6 +35,8 @@
     ".box{position:fixed;z-index:2147483000;bottom:20px;" + (rightToLeft ? "left" : "right") + ":20px}",
     "button{all:unset;box-sizing:border-box;position:relative;display:grid;place-items:center;width:56px;height:56px;border-radius:50%;cursor:pointer;",
     "background:#a94420;color:#fff;box-shadow:0 1px 2px rgba(40,20,10,.2),0 8px 24px rgba(40,20,10,.22);transition:transform .16s ease,background .16s ease}",
+    "@supports(color:oklch(from red l c h)){.tinted button{background:oklch(from var(--accent) min(l,.5) min(c,.16) h)}",
+    ".tinted button:hover{background:oklch(from var(--accent) calc(min(l,.5) - .055) min(c,.15) h)}}",
     "button:hover{background:#96391a;transform:translateY(-1px)}button:active{transform:scale(.96)}",
     "button:focus-visible{outline:3px solid #fff;box-shadow:0 0 0 6px #a94420}",
     "svg{width:26px;height:26px;grid-area:1/1;transition:opacity .16s ease,transform .2s ease}",
@@ -91,6 +93,16 @@
   function send(message) {
     message.warmline = 1;
     frame.contentWindow.postMessage(message, origin);
+  }
+
+  // Known once the chat was loaded; kept, so that the launcher has its colour at once on the next page.
+  function tint(accent, keeping) {
+    if (!/^#[0-9a-f]{6}$/i.test(accent || "")) accent = "";
+    host.classList.toggle("tinted", Boolean(accent));
+    host.style.setProperty("--accent", accent);
+    try {
+      if (keeping && accent) localStorage.setItem(flag + "/accent", accent); else if (keeping) localStorage.removeItem(flag + "/accent");
+    } catch (_) { /* not kept, then */ }
   }
 
   function post(message) {
@@ -172,6 +184,7 @@
     } else if (data.type === "ready") {
       ready = true;
       if (data.title) frame.title = String(data.title);
+      tint(data.accent, true);
       post(isOpen ? { type: "open", page: page() } : { type: "page", page: page() });
     } else if (data.type === "close") {
       close();
@@ -203,6 +216,7 @@
     root.appendChild(host);
     document.body.appendChild(element);
     label();
+    try { tint(localStorage.getItem(flag + "/accent")); } catch (_) { /* storage forbidden: tinted when the chat is loaded */ }
     addEventListener("message", receive);
     addEventListener("storage", stored);
     if (remember()) load();

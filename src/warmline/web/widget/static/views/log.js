@@ -123,7 +123,7 @@ export class Log {
       if (button.kind === "link" && isWebAddress(button.url ?? "")) {
         box.append(h("a", { class: "chip", href: button.url, target: "_blank", rel: "noopener noreferrer" }, button.text, icon("out"), h("span", { class: "hidden" }, ` (${this.t("link.new_tab")})`)));
       } else if (open && button.kind !== "link") {
-        box.append(h("button", { class: "chip", type: "button", onclick: () => this.onReply(button.text, row.id) }, button.text));
+        box.append(h("button", { class: "chip", type: "button", dir: "auto", onclick: () => this.onReply(button.text, row.id) }, button.text));
       }
     }
     return box;
