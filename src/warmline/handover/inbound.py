@@ -54,7 +54,7 @@ class Inbound:
             return None
         stored_once = None
         if key is not None:
-            digest = hashlib.sha256(repr((command.verb, command.text, command.agent)).encode()).hexdigest()
+            digest = hashlib.sha256(command.text.encode()).hexdigest()
             scope = f"wire:{connection_id}:{conversation_id}"
             stored_once = IdempotencyKey(scope=scope, key=key, body_hash=digest)
         try:
