@@ -14,6 +14,8 @@ HUMAN!!
 I want to speak with someone
 can I speak to a real person?
 get me a representative
+Could a person help me, please?
+I would rather ask a person
 connect me to an operator
 I need to talk to somebody from your team
 is there a human there?
