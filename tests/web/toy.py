@@ -141,7 +141,7 @@ class ListConversations:
     async def cancel_waiting(self, conversation: str, visitor_id: str, *, client_id: str) -> int:
         return self.journal.commit(conversation, e.HandoverCancelled(handover_id="h", by="visitor"))
 
-    async def end(self, conversation: str, visitor_id: str, *, client_id: str) -> int:
+    async def end(self, conversation: str, visitor_id: str, *, client_id: str, epoch: int | None = None) -> int:
         return self.journal.commit(conversation, e.ConversationClosed(reason="visitor"))
 
     async def leave_contact(self, conversation: str, visitor_id: str, *, client_id: str, **contact: str) -> int:
