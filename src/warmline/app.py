@@ -193,8 +193,13 @@ class Node:
 
     # -- the web -------------------------------------------------------------------------------------------------
 
-    async def open_web(self, *, ready: Callable[[str], None] | None = None, more: Sequence[RawRoute] = ()) -> Server:
-        """The server, ready for ``serve()``; ``more`` are routes of its caller."""
+    async def open_web(
+        self, *, ready: Callable[[str], None] | None = None, more: Sequence[RawRoute] = (), warm: bool = False
+    ) -> Server:
+        """The server, ready for ``serve()``; ``more`` are routes of its caller.
+
+        With ``warm`` the pages are made right after the server listens, instead of for the first who asks.
+        """
         s = self.settings
 
         async def events(conversation: str, *, after: int, limit: int) -> Any:
@@ -231,7 +236,7 @@ class Node:
         async def drain() -> None:
             await asyncio.gather(hub.drain(), self.desk.drain())
 
-        return make_server(application, host=s.host, port=s.port, drain=drain, ready=ready)
+        return make_server(application, host=s.host, port=s.port, drain=drain, ready=ready, warm=warm)
 
     async def _handlers(self) -> list[ControllerRouterHandler]:
         """The routes that the framework serves: the console and our own API."""
@@ -314,7 +319,7 @@ def run_server(settings: Settings, *, ready: Callable[[str], None] | None = None
             if settings.role == "worker":
                 await _until_told()
                 return
-            server = await node.open_web(ready=ready)
+            server = await node.open_web(ready=ready, warm=True)
             tune_gc()
             await server.serve()
 

@@ -74,7 +74,7 @@ async def _main(settings: Settings) -> None:
         _write(settings.data / FILE, demo)
         stopping = asyncio.Event()
         shop = Shop(Places(public_url=demo.base_url, widget_id=demo.widget_id, crm_url=demo.crm_url))
-        server = await node.open_web(ready=lambda _address: _announce(demo), more=shop.routes())
+        server = await node.open_web(ready=lambda _address: _announce(demo), more=shop.routes(), warm=True)
         crm = asyncio.create_task(_keep_crm(demo, settings.data, port, stopping), name="sample-crm")
         tune_gc()
         try:

@@ -15,6 +15,7 @@ import structlog
 
 from warmline.kernel.errors import Unavailable, WarmlineError
 from warmline.kernel.ids import uuid7
+from warmline.web.late import LateApplication
 from warmline.web.openapi_operation import Operation
 from warmline.web.problems import (
     NO_STORE,
@@ -116,6 +117,11 @@ class Front:
                 raise ValueError(msg)
             methods[route.method] = route.handler
         self._sockets = {route.path: route.handler for route in sockets}
+
+    async def warm(self) -> None:
+        """Make now what is otherwise made for the first request behind the front."""
+        if isinstance(self._cold, LateApplication):
+            await self._cold.warm()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         # Not a coroutine function on purpose: an idle socket then holds no frame of this dispatcher.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from importlib import resources
 from typing import Any
@@ -56,7 +56,14 @@ class OpenApiDocument:
     """Built on first use, kept for the life of the process."""
 
     def __init__(
-        self, app: Litestar, raw: Sequence[RawRoute], *, title: str, version: str, public_url: str, api: str = API
+        self,
+        app: Callable[[], Litestar],
+        raw: Sequence[RawRoute],
+        *,
+        title: str,
+        version: str,
+        public_url: str,
+        api: str = API,
     ) -> None:
         self._app = app
         self._raw = raw
@@ -77,7 +84,7 @@ class OpenApiDocument:
 
     def build(self) -> dict[str, Any]:
         """The document."""
-        cold = cold_operations(self._app, self._api)
+        cold = cold_operations(self._app(), self._api)
         declared = [(route, route.operation) for route in self._raw if route.operation is not None]
         bodies = [type_ for one in cold for type_ in (one.request, one.response) if type_ is not None]
         refs, schemas = _describe([Problem, *bodies, *_types_of(operation for _route, operation in declared)])

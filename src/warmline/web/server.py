@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import structlog
@@ -21,8 +22,9 @@ from litestar.types import ControllerRouterHandler
 from warmline.kernel.errors import Invalid, WarmlineError
 from warmline.kernel.ids import uuid7
 from warmline.web.front import Front, Health, RawRoute, SocketRoute
+from warmline.web.late import LateApplication
 from warmline.web.openapi import DOCUMENT, OpenApiDocument
-from warmline.web.problems import Handler, explain, problem_for_status, problem_headers, problem_of
+from warmline.web.problems import explain, problem_for_status, problem_headers, problem_of
 from warmline.web.security import HSTS, TrustedProxies, origin_of
 from warmline.web.stream_socket import HttpProtocol, SocketProtocol
 
@@ -60,23 +62,29 @@ def build_application(
     handlers) by it; ``litestar`` goes to the Litestar constructor (``dependencies``, ``plugins``, ``template_config`` …).
     Raises ValueError when the public address or a proxy range is malformed, or two raw routes claim one path.
     """
-    cold = Litestar(
-        route_handlers=list(handlers),
-        debug=False,
-        # The framework insists on routes for its own document; ours stands in front of them.
-        openapi_config=OpenAPIConfig(
-            title="Warmline", version=options.version, render_plugins=[JsonRenderPlugin()], path=DOCUMENT
-        ),
-        exception_handlers=dict(_EXCEPTION_HANDLERS),
-        request_max_body_size=options.max_body_bytes,
-        logging_config=None,
-        on_app_init=list(on_app_init),
-        **litestar,
+
+    def make() -> Litestar:
+        return Litestar(
+            route_handlers=list(handlers),
+            debug=False,
+            # The framework insists on routes for its own document; ours stands in front of them.
+            openapi_config=OpenAPIConfig(
+                title="Warmline", version=options.version, render_plugins=[JsonRenderPlugin()], path=DOCUMENT
+            ),
+            exception_handlers=dict(_EXCEPTION_HANDLERS),
+            request_max_body_size=options.max_body_bytes,
+            logging_config=None,
+            on_app_init=list(on_app_init),
+            **litestar,
+        )
+
+    cold = LateApplication(make)
+    document = OpenApiDocument(
+        cold.made, routes, title="Warmline", version=options.version, public_url=options.public_url
     )
-    document = OpenApiDocument(cold, routes, title="Warmline", version=options.version, public_url=options.public_url)
     secure = origin_of(options.public_url).startswith("https://")
     return Front(
-        cast("Handler", cold),
+        cold,
         [*routes, *document.routes()],
         sockets,
         proxies=TrustedProxies(options.trusted_proxies),
@@ -171,8 +179,16 @@ _EXCEPTION_HANDLERS: dict[Any, Any] = {
 class Server(uvicorn.Server):
     """uvicorn, with our order of stopping: no new connections, drain the streams, finish requests, return."""
 
-    def __init__(self, config: uvicorn.Config, drain: Stopper, ready: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        drain: Stopper,
+        ready: Callable[[str], None] | None = None,
+        warm: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         super().__init__(config)
+        self._warm = warm
+        self._warming: asyncio.Future[None] | None = None
         self._drain = drain
         self._ready = ready
 
@@ -180,6 +196,8 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and self._ready is not None:
             self._ready(self.address)
+        if self.started and self._warm is not None:
+            self._warming = asyncio.ensure_future(self._warm())
 
     @property
     def address(self) -> str:
@@ -191,6 +209,8 @@ class Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         await self._drain()
+        if self._warming is not None:
+            await self._warming
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -209,6 +229,7 @@ def make_server(
     port: int,
     drain: Stopper,
     ready: Callable[[str], None] | None = None,
+    warm: bool = False,
 ) -> Server:
     """A server ready for ``await server.serve()``; port 0 takes a free one, ``ready(address)`` is called once it listens.
 
@@ -239,4 +260,4 @@ def make_server(
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
     )
-    return Server(config, drain_all, ready)
+    return Server(config, drain_all, ready, application.warm if warm else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,15 +32,21 @@ class Renderer:
         self._environment.globals["asset"] = assets.url
         self._environment.filters["rfc3339"] = to_rfc3339
         self._environment.filters["when"] = _when
-        self.ui = SimpleNamespace()
+
+    @cached_property
+    def ui(self) -> SimpleNamespace:
+        """The component macros by name.  Compiled when first used: that takes as long as starting everything else."""
+        found = SimpleNamespace()
         for name in _MACROS:
             for macro, value in vars(self._environment.get_template(name).module).items():
                 if not macro.startswith("_"):
-                    setattr(self.ui, macro, value)
-        self._environment.globals["ui"] = self.ui
+                    setattr(found, macro, value)
+        self._environment.globals["ui"] = found
+        return found
 
     def render(self, template: str, **values: Any) -> str:
         """The page or fragment as HTML.  A name the template uses and nobody gave raises UndefinedError."""
+        _ = self.ui
         return self._environment.get_template(template).render(**values)
 
 

@@ -30,7 +30,7 @@ export class ContactForm {
 
   /** pending: on its way; failed: the server refused it. */
   update({ pending, failed }) {
-    this.send.disabled = pending;
+    this.send.setAttribute("aria-disabled", String(pending));
     this.send.textContent = this.t(pending ? "contact.sending" : "contact.send");
     if (failed) this.error.textContent = this.t("contact.failed");
   }

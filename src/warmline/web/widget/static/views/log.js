@@ -11,12 +11,13 @@ const NEAR_PX = 80;
 export class Log {
   constructor({ texts, onReply, onRetry, onSeen, hasContact }) {
     Object.assign(this, { texts, t: texts.t, onReply, onRetry, onSeen, hasContact, views: new Map() });
-    this.list = h("ol", { class: "messages", role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": this.t("log.label") });
+    this.list = h("ol", { class: "messages" });
+    const live = h("div", { class: "live", role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": this.t("log.label") }, this.list);
     this.typing = h("div", { class: "typing", hidden: true }, h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")));
     this.typingName = h("span", { class: "typing-name" });
     this.typing.append(this.typingName);
     this.newer = h("button", { class: "newer", type: "button", hidden: true, onclick: () => this.toEnd(true) }, icon("down"), this.t("log.newer"));
-    this.scroller = h("div", { class: "scroller", tabindex: "0" }, this.list, this.typing);
+    this.scroller = h("div", { class: "scroller", tabindex: "0" }, live, this.typing);
     this.node = h("div", { class: "log" }, this.scroller, this.newer);
     this.atEnd = true;
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -78,7 +79,7 @@ export class Log {
     const own = row.author.kind === "visitor";
     const name = own ? this.t("author.you") : row.author.name || this.t(row.author.kind === "agent" ? "author.agent" : "author.bot");
     const bubble = h("div", { class: "bubble", dir: "auto" }, h("span", { class: "hidden" }, this.t("author.says", { name }), " "), ...this.#linked(row.text));
-    const head = own ? null : h("span", { class: "speaker" }, name);
+    const head = own ? null : h("span", { class: "speaker", "aria-hidden": "true" }, name);
     const meta = h("div", { class: "meta" });
     const side = own ? null : avatar({ ...row.author, name });
     const node = h("li", {}, side, h("div", { class: "stack" }, head, bubble, meta));

@@ -34,12 +34,28 @@ export class Banner {
 
 export class EndQuestion {
   constructor({ texts, onEnd, onClosed }) {
-    const { t } = texts;
-    this.onClosed = onClosed;
-    this.no = h("button", { class: "button", type: "button", onclick: () => this.open(false) }, t("end.no"));
-    this.node = h("div", { class: "card question", role: "alertdialog", "aria-labelledby": "end-question", hidden: true },
-      h("p", { class: "card-title", id: "end-question" }, t("end.question")),
-      h("div", { class: "actions" }, h("button", { class: "button danger", type: "button", onclick: () => { this.open(false); onEnd(); } }, t("end.yes")), this.no));
+    Object.assign(this, { t: texts.t, onClosed, shown: "" });
+    this.title = h("p", { class: "card-title", id: "end-question" });
+    this.note = h("p", { class: "card-note", id: "end-note" });
+    this.yes = h("button", { class: "button danger", type: "button", onclick: () => { this.open(false); onEnd(); } });
+    this.no = h("button", { class: "button", type: "button", onclick: () => this.open(false) });
+    this.node = h("div", { class: "card question", role: "alertdialog", "aria-labelledby": "end-question", "aria-describedby": "end-note", hidden: true },
+      this.title, this.note, h("div", { class: "actions" }, this.yes, this.no));
+  }
+
+  /** Ends what is going on: the talk with a person or the wait for one; else the whole conversation. It says which. */
+  update(state) {
+    const { t } = this;
+    const stage = state.handover?.state ?? "";
+    const name = state.handover?.agent?.name || t("author.agent");
+    const mark = `${stage}|${name}`;
+    if (mark === this.shown) return;
+    this.shown = mark;
+    const talking = stage === "connected" || stage === "transferring";
+    this.title.textContent = talking ? t("end.question_agent", { name }) : t(stage ? "end.question_waiting" : "end.question");
+    this.note.textContent = stage ? t("end.stays") : "";
+    this.yes.textContent = t(talking ? "end.yes_agent" : stage ? "waiting.cancel" : "end.yes");
+    this.no.textContent = t(stage && !talking ? "end.no_waiting" : "end.no");
   }
 
   open(visible) {

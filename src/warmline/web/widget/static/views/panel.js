@@ -30,9 +30,11 @@ export class Panel {
   update() {
     const { chat } = this;
     const { state, items } = chat;
+    const held = document.activeElement;
     const closed = state.status === "closed";
     this.header.update(state);
     if (this.shown.status !== chat.status) this.banner.update(this.shown.status = chat.status);
+    this.question.update(state);
     this.waiting.update(state, items);
     this.#updateContact(state, items);
     this.trouble.hidden = !items.some((item) => (item.frame.frame === "cancel" || item.frame.frame === "end") && item.state === "failed");
@@ -40,10 +42,11 @@ export class Panel {
       this.question.node.hidden = true;
       this.#contact(false);
     }
-    if (closed && this.ended.node.hidden && this.composer.node.contains(document.activeElement)) queueMicrotask(() => this.ended.again.focus());
     this.ended.node.hidden = !closed;
     this.composer.show(Boolean(state.conversation) && !closed);
     this.log.update(state, items);
+    // What had the keyboard is gone: it goes where the visitor can go on, and never out of the panel.
+    if (document.hasFocus() && held?.closest("[hidden]")) this.focus();
   }
 
   /** Esc: leave the innermost thing. False when there was nothing to leave but the panel itself. */

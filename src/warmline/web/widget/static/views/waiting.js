@@ -30,7 +30,8 @@ export class WaitingCard {
     // A transfer cannot be called off, only ended: the visitor is already being looked after.
     this.cancel.hidden = stage === "transferring";
     this.contact.hidden = stage === "transferring";
-    this.cancel.disabled = outbox.some((item) => item.frame.frame === "cancel" && item.state !== "failed");
+    // Not disabled: that would throw the keyboard out of the button. A second press changes nothing.
+    this.cancel.setAttribute("aria-disabled", String(outbox.some((item) => item.frame.frame === "cancel" && item.state !== "failed")));
     // A desk was given up and the next one is tried: the visitor is asked, and the buttons below are the answers.
     const note = asked ? [text, t("waiting.ask")].filter(Boolean).join(" ") : text || t("waiting.hint");
     const mark = [title, detail, note].join("|");
