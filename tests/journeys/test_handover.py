@@ -340,3 +340,16 @@ async def test_a_repeat_after_the_end_begins_no_conversation(pair: StorePair) ->
         later = await stage.node.converse.find(stage.connection_id, "case-9")
         assert later is not None
         assert later[0] != first[0]
+
+
+async def test_a_relay_that_starts_behind_the_joining_goes_on_delivering(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        conversation = await connected(stage)
+        await stage.say(conversation, "before")
+        await stage.crm.until(conversation, "widgetMessage", 1)
+        await stage.node.relay.stop()
+        await stage.say(conversation, "meanwhile")
+        await stage.node.relay.start()
+        assert texts(await stage.crm.until(conversation, "widgetMessage", 2))[-1] == "meanwhile"
+        calls = stage.crm.of(conversation, "widgetMessage")
+        assert len({call.headers["webhook-id"] for call in calls}) == 2

@@ -137,8 +137,10 @@ def forget_external_id(conn: sa.Connection, conversation_id: str) -> None:
     conn.execute(sa.update(threads).where(threads.c.conversation_id == conversation_id).values(ref=None))
 
 
+# Something was delivered, so a person had joined: a worker that starts behind the joining has to know.
 _SAVE_CURSOR = sa.text(
-    "UPDATE threads SET cursor = :cursor, updated_at = :at WHERE id = :id AND fence <= :fence AND cursor < :cursor"
+    "UPDATE threads SET cursor = :cursor, connected = TRUE, updated_at = :at"
+    " WHERE id = :id AND fence <= :fence AND cursor < :cursor"
 )
 
 
