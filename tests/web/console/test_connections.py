@@ -65,7 +65,7 @@ async def test_the_form_of_the_kind_is_drawn_and_faults_stand_at_their_fields(sq
 
         range_ = await admin.post(LIST, *settings(stage, **{"settings.timeout_s": "900"}))
         assert 'id="field-settings-timeout_s-error"' in range_.text
-        assert "between 1 and 30" in range_.text
+        assert "between 1 and 10" in range_.text
         assert len(stage.node.connections.list()) == 2
 
 
