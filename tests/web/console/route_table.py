@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from litestar.routes import HTTPRoute
 
 from warmline.web import server
 from warmline.web.console.admission import PUBLIC
+from warmline.web.late import LateApplication
 
 _PARAMETER = re.compile(r"\{(\w+):\w+\}")
 STREAMS = ("/console/stream", "/console/live")
@@ -47,7 +49,13 @@ class RouteTable:
             self._apps.append(Litestar(*arguments, **named))
             return self._apps[-1]
 
+        class AtOnce(LateApplication):
+            def __init__(self, make: Callable[[], Litestar]) -> None:
+                super().__init__(make)
+                self.made()
+
         monkeypatch.setattr(server, "Litestar", build)
+        monkeypatch.setattr(server, "LateApplication", AtOnce)
 
     def addresses(self, *methods: str) -> list[Address]:
         """Every address of the console with one of these methods, all when none is named."""
