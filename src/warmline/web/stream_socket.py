@@ -9,13 +9,28 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 
+from warmline.web.stream_frames import BAD_FRAME
 from warmline.web.stream_outlet import END_EXTENSION, REFUSED_EXTENSION
 
+log = structlog.get_logger(__name__)
+
 LAST_WORDS_S = 5.0
+
+
+def _is_text(parts: list[bytes]) -> bool:
+    data = parts[0] if len(parts) == 1 else b"".join(parts)
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _abort(transport: asyncio.Transport) -> None:
@@ -36,7 +51,23 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """WebSocket with the end extension."""
+    """WebSocket with the end extension, and strangers' garbage answered without a word of error in the log."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # uvicorn leaves a handshake that cannot be read (too many headers) without its answer, and open for ever.
+        if self.conn.handshake_exc is not None and not self.handshake_initiated and not self.transport.is_closing():
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
+    def send_receive_event_to_app(self) -> None:
+        # uvicorn would log a traceback, and close with a code that asks the client to come back.
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_text(self.frames):
+            self.frames = []
+            log.info("frame refused: not UTF-8", address=self.client and self.client[0])
+            self._end_now(BAD_FRAME, "not UTF-8")
+            return
+        super().send_receive_event_to_app()
 
     def handle_connect(self, event: Any) -> None:
         # The task that runs the application starts only after this returns: it sees the extension.
