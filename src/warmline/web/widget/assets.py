@@ -12,6 +12,7 @@ from importlib.resources.abc import Traversable
 from warmline.kernel.errors import NotFound
 from warmline.web.problems import NOSNIFF, Receive, Scope, Send, send_bytes
 from warmline.web.security import header
+from warmline.web.widget.lighten import lighten_script, lighten_style
 
 STATIC = "/widget/static/"
 LOADER = "loader.js"
@@ -42,9 +43,7 @@ def load_assets(folder: Traversable) -> dict[str, Asset]:
             if entry.is_dir():
                 walk(entry, f"{name}/")
             else:
-                body = entry.read_bytes()
-                if name.endswith(".js"):
-                    body = without_comments(body)
+                body = _light(name, entry.read_bytes())
                 etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
                 found[name] = Asset(body, _pack(body), _media_type(name), etag)
 
@@ -52,18 +51,12 @@ def load_assets(folder: Traversable) -> dict[str, Asset]:
     return found
 
 
-def without_comments(script: bytes) -> bytes:
-    """The script without the lines that are comments only: a tenth of its weight, and nothing a browser needs."""
-    kept, inside = [], False
-    for line in script.splitlines(keepends=True):
-        text = line.strip()
-        if inside or text.startswith(b"//"):
-            inside = inside and b"*/" not in text
-        elif text.startswith(b"/*") and (b"*/" not in text or text.endswith(b"*/")):
-            inside = b"*/" not in text
-        else:
-            kept.append(line)
-    return b"".join(kept)
+def _light(name: str, body: bytes) -> bytes:
+    if name.endswith(".js"):
+        return lighten_script(body.decode()).encode()
+    if name.endswith(".css"):
+        return lighten_style(body.decode()).encode()
+    return body
 
 
 def _pack(body: bytes) -> bytes | None:
