@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -40,9 +41,26 @@ async def test_loader_and_files_are_cached_as_they_should(web: Web) -> None:
         assert await again.read() == b""
     async with web.http.get(web.base + f"/widget/frame/w1?origin={SHOP}") as frame:
         page = await frame.text()
-    assert 'type="module"' in page
     async with web.http.get(web.base + "/widget/static/app.js") as plain:
         assert "no-cache" in plain.headers["cache-control"]
+    addresses = re.findall(r'(?:href|src)="([^"]+)"', page)
+    assert any(address.endswith("/app.js") for address in addresses)
+    for address in addresses:
+        async with web.http.get(web.base + address) as file:
+            assert (file.status, "immutable" in file.headers["cache-control"]) == (200, True), address
+        other = re.sub("/static/[0-9a-f]{16}/", f"/static/{'0' * 16}/", address)
+        async with web.http.get(web.base + other) as file:
+            assert (file.status, file.headers["cache-control"]) == (200, "no-store")
+
+
+@pytest.mark.parametrize("origin", [SHOP, "https://other.example"])
+async def test_the_page_names_its_icon_so_that_no_browser_guesses_one(web: Web, origin: str) -> None:
+    async with web.http.get(web.base + f"/widget/frame/w1?origin={origin}") as frame:
+        found = re.search(r'rel="icon" type="image/svg\+xml" href="([^"]+)"', await frame.text())
+        assert "img-src 'self'" in frame.headers["content-security-policy"]
+    assert found is not None
+    async with web.http.get(web.base + found[1]) as icon:
+        assert (icon.status, icon.content_type) == (200, "image/svg+xml")
 
 
 @pytest.mark.parametrize("path", ["/widget/static/../routes.py", "/widget/static/%2e%2e/routes.py", "/widget/static/"])

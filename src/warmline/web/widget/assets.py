@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import re
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -19,6 +20,8 @@ LOADER = "loader.js"
 _IMMUTABLE = b"public, max-age=31536000, immutable"
 _SHORT = b"public, max-age=300, must-revalidate"
 _ASK = b"public, no-cache"
+_NEVER = b"no-store"
+_DIGEST = re.compile(r"[0-9a-f]{16}")
 # The loader runs in pages of other origins, which may demand this of everything they embed.
 _CROSS_ORIGIN = (b"cross-origin-resource-policy", b"cross-origin")
 
@@ -97,8 +100,12 @@ class Assets:
     async def static(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """A file, by its immutable address or by its plain one."""
         name: str = scope["path"].removeprefix(STATIC)
-        if name.startswith(f"{self.digest}/"):
-            await self._send(scope, send, name[len(self.digest) + 1 :], _IMMUTABLE)
+        version, _, rest = name.partition("/")
+        if version == self.digest:
+            await self._send(scope, send, rest, _IMMUTABLE)
+        elif _DIGEST.fullmatch(version):
+            # A page of a node with another version, during an update: our file does, but must not be kept as that one's.
+            await self._send(scope, send, rest, _NEVER)
         else:
             await self._send(scope, send, name, _ASK)
 
