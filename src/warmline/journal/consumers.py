@@ -39,8 +39,9 @@ LAG_ALERT_MS = 2_000
 _LAG_LOOK_S = 10.0
 _POLL_S = 1.0
 _LOOK_AGAIN_S = 0.005
-_STORE_CURSOR_S = 1.0
-"""A cursor that only passed events without an effect is stored this often."""
+_STORE_CURSOR_S = 0.25
+"""A cursor that is stored alone, without rows of its own, is stored this often: while much happens, each time would be
+a transaction for next to nothing.  What a crash takes away is looked at again, which is harmless."""
 _LEAST = 100
 _SLICE_S = 0.008
 """While callers wait for the writer, one page may take this long in their way …"""
@@ -158,6 +159,7 @@ class _Follower:
         self._cursor = Cursor()
         self._stored = self._cursor
         self._stored_at = 0.0
+        self._looked_at = 0.0
         self._rest = 0.0
         self._reading = 0.0
         self._page = PAGE
@@ -202,7 +204,7 @@ class _Follower:
                 if self._rest and not self._stopping:
                     await asyncio.sleep(self._rest)
                 return
-            if time.monotonic() - self._stored_at > _STORE_CURSOR_S:
+            if not self._may_be_late():
                 await self._store_cursor()
         except Fenced:
             await self._check_lease()
@@ -219,8 +221,8 @@ class _Follower:
 
     def _patience(self) -> float:
         """How long to wait when nothing was found: shortly after a wake-up, the event may only be hidden yet."""
-        if not self._expecting:
-            return self._poll_s
+        if self._journal.recent is not None or not self._expecting:
+            return self._poll_s if self._stored == self._cursor else min(self._poll_s, _STORE_CURSOR_S)
         self._pause = max(self._pause * 2, _LOOK_AGAIN_S)
         if self._pause >= self._poll_s:
             self._expecting, self._pause = False, 0.0
@@ -285,14 +287,20 @@ class _Follower:
         return True
 
     def _may_be_late(self) -> bool:
-        """Whether storing a cursor without rows of its own can wait: others want the writer, and it was stored lately."""
-        return self._journal.writer.waiting() > 0 and time.monotonic() - self._stored_at < _STORE_CURSOR_S
+        """Whether storing a cursor without rows of its own can wait: it was stored a moment ago."""
+        return time.monotonic() - self._stored_at < _STORE_CURSOR_S
 
     async def _read(self, limit: int) -> tuple[Sequence[Recorded], Cursor]:
         journal, cursor = self._journal, self._cursor
-        recent = journal.recent.after(cursor.position, limit) if journal.recent is not None else None
-        if recent:
-            return recent, Cursor(cursor.xid, recent[-1].position)
+        if journal.recent is not None:
+            recent = journal.recent.after(cursor.position, limit)
+            if recent:
+                return recent, Cursor(cursor.xid, recent[-1].position)
+            looked_at, now = self._looked_at, time.monotonic()
+            if journal.recent.last == cursor.position and now - looked_at < self._poll_s:
+                # Nothing newer was handed off.  The store itself is asked now and then: an answer may have been lost.
+                return (), cursor
+            self._looked_at = now
         return await journal.read(lambda conn: read_next(conn, self._query, journal.codecs, cursor, limit))
 
     async def _commit(self, events: Sequence[Recorded], after: Cursor) -> None:

@@ -149,10 +149,11 @@ class PostgresStore:
         driver: Any = connection.connection.dbapi_connection
         self._driver: psycopg.Connection[Any] = driver
         self.careful = 0
-        self._transaction: sa.RootTransaction | None = None
+        # For SQLAlchemy one transaction lasts for ever; the driver begins and commits, which saves the bookkeeping.
+        connection.begin()
 
     def begin(self) -> None:
-        self._transaction = self.connection.begin()  # sent with the first statement, not alone
+        """The driver sends it with the first statement, not alone."""
 
     def lock(self, wanted: Sequence[Wanted]) -> list[Found | None]:
         ids = {want.name: want.id for want in wanted if want.id >= 0}
@@ -207,8 +208,6 @@ class PostgresStore:
             if error.diag.table_name == "idempotency":
                 raise KeyTaken from error
             raise
-        if commit:
-            self.commit()  # only SQLAlchemy's share is left of it
 
     def _write(self, changes: Changes, *, commit: bool) -> None:
         updated: psycopg.Cursor[Any] | None = None
@@ -241,15 +240,20 @@ class PostgresStore:
         return self._driver.execute(statement, (msgspec.json.encode(rows).decode(),), prepare=True)
 
     def commit(self) -> None:
-        assert self._transaction is not None
-        self._transaction.commit()
-        self._transaction = None
+        self._driver.commit()
 
     def rollback(self) -> None:
-        if self._transaction is not None:
-            with contextlib.suppress(Exception):
-                self._transaction.rollback()
-            self._transaction = None
+        with contextlib.suppress(Exception):
+            self._driver.rollback()
+
+    def save(self) -> None:
+        self._driver.execute("SAVEPOINT part")
+
+    def undo_to_save(self) -> None:
+        self._driver.execute("ROLLBACK TO part")
+
+    def forget_save(self) -> None:
+        self._driver.execute("RELEASE part")
 
     def close(self) -> None:
         self.rollback()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
-from itertools import islice
 
 from warmline.kernel.envelope import Recorded
 
@@ -16,8 +14,14 @@ class Recent:
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
-        self._events: deque[Recorded] = deque()
+        # A list whose front is cut off now and then: a deque is slow to read in the middle, where consumers read.
+        self._events: list[Recorded] = []
         self._first = 0
+
+    @property
+    def last(self) -> int | None:
+        """The position of the newest event, None while nothing is known."""
+        return self._events[-1].position if self._events else None
 
     def add(self, events: Sequence[Recorded]) -> None:
         """The events of the next commit.  What does not follow directly begins a new run."""
@@ -26,16 +30,17 @@ class Recent:
                 self._events.clear()
                 self._first = event.position
             self._events.append(event)
-        while len(self._events) > self._kept:
-            self._events.popleft()
-            self._first += 1
+        if len(self._events) > 2 * self._kept:
+            cut = len(self._events) - self._kept
+            del self._events[:cut]
+            self._first += cut
 
     def after(self, position: int, limit: int) -> list[Recorded]:
         """Up to ``limit`` events directly after ``position``; empty when the run does not hold the next one."""
         start = position + 1 - self._first
-        if start < 0 or start >= len(self._events):
+        if start < 0:
             return []
-        return list(islice(self._events, start, start + limit))
+        return self._events[start : start + limit]
 
     def clear(self) -> None:
         """Forget everything, so that nothing erased is kept here."""

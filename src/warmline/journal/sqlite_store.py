@@ -48,14 +48,18 @@ class SqliteStore:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         driver: Any = connection.connection.dbapi_connection
-        self._cursor: sqlite3.Cursor = driver.cursor()
-        self._transaction: sa.RootTransaction | None = None
+        self._driver: sqlite3.Connection = driver
+        self._cursor = self._driver.cursor()
+        # For SQLAlchemy one transaction lasts for ever, so that it begins none of its own; the driver begins and
+        # commits.  Its bookkeeping would cost more than a small batch does.
+        connection.begin()
+        self._driver.rollback()
         self.careful = 0
         self._stream = 0
         self._position = 0
 
     def begin(self) -> None:
-        self._transaction = self.connection.begin()
+        self._cursor.execute("BEGIN IMMEDIATE")
         # One look per batch, at the right edge of two trees: what a rolled-back batch had taken is free again.
         row = self._cursor.execute(
             "SELECT (SELECT max(id) FROM streams), (SELECT max(position) FROM events)"
@@ -141,15 +145,20 @@ class SqliteStore:
         self._cursor.executemany(_ERASURE, changes.erasures)
 
     def commit(self) -> None:
-        assert self._transaction is not None
-        self._transaction.commit()
-        self._transaction = None
+        self._driver.commit()
 
     def rollback(self) -> None:
-        if self._transaction is not None:
-            with contextlib.suppress(Exception):
-                self._transaction.rollback()
-            self._transaction = None
+        with contextlib.suppress(Exception):
+            self._driver.rollback()
+
+    def save(self) -> None:
+        self._cursor.execute("SAVEPOINT part")
+
+    def undo_to_save(self) -> None:
+        self._cursor.execute("ROLLBACK TO part")
+
+    def forget_save(self) -> None:
+        self._cursor.execute("RELEASE part")
 
     def close(self) -> None:
         self.rollback()

@@ -153,5 +153,14 @@ class BatchStore(Protocol):
     def rollback(self) -> None:
         """Undo what is open; never raises."""
 
+    def save(self) -> None:
+        """Begin a part of the transaction that may be undone alone."""
+
+    def undo_to_save(self) -> None:
+        """Undo that part."""
+
+    def forget_save(self) -> None:
+        """End that part."""
+
     def close(self) -> None:
         """Give the connection back; never raises."""

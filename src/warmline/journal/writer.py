@@ -42,6 +42,10 @@ Answer = Callable[[Sequence[Request], Sequence[Recorded]], None]
 """Called on the writer's thread after the commit (or the failure) with the answered requests and the new events."""
 
 
+class _FunctionFailed(Exception):
+    """One of the functions raised: what it and the others wrote must be told apart."""
+
+
 class Writer:
     """Owns the writing connection, the cache of states and the queue of requests."""
 
@@ -132,19 +136,31 @@ class Writer:
         self._fail([request], Unavailable("The store could not commit; try again."))
 
     def _attempt(self, requests: Sequence[Request]) -> Sequence[Recorded]:
-        """Commit; when a key turns out to have been used before, look the keys up and decide again."""
-        for _ in range(3):
+        """Commit, believing that all goes well; when it does not, again, expecting just that.
+
+        A key turns out to have been used before: the keys are looked up first.  A function raises: each gets a
+        savepoint of its own, which would cost more than most functions do.
+        """
+        guarded = False
+        for _ in range(4):
             try:
-                return self._commit(requests)
+                return self._commit(requests, guarded=guarded)
             except KeyTaken:
                 assert self._store is not None
                 self._store.rollback()
                 self._store.careful = _CAREFUL
-                for request in requests:
-                    request.reset()
-        return self._commit(requests)
+            except _FunctionFailed as failed:
+                assert self._store is not None
+                self._store.rollback()
+                if len(requests) == 1:
+                    requests[0].error = failed.__cause__
+                    return ()
+                guarded = True
+            for request in requests:
+                request.reset()
+        return self._commit(requests, guarded=True)
 
-    def _commit(self, requests: Sequence[Request]) -> Sequence[Recorded]:
+    def _commit(self, requests: Sequence[Request], *, guarded: bool) -> Sequence[Recorded]:
         """Decide, write and commit; the new events."""
         store = self._store or self._reconnect()
         streams = [request for request in requests if isinstance(request, StreamRequest)]
@@ -156,13 +172,10 @@ class Writer:
             batch.decide(streams, self._clock.now())
         if batch.changes:
             store.write(batch.changes, commit=not functions)
-            if functions:
-                self._call(store.connection, functions)
-                store.commit()
-        elif functions:
-            self._call(store.connection, functions)
+        if functions:
+            self._call(store, functions, guarded=guarded)
             store.commit()
-        else:
+        elif not batch.changes:
             store.rollback()
         batch.remember()
         self.batches += 1
@@ -172,15 +185,21 @@ class Writer:
         return batch.events
 
     @staticmethod
-    def _call(connection: sa.Connection, functions: Sequence[FunctionRequest]) -> None:
+    def _call(store: BatchStore, functions: Sequence[FunctionRequest], *, guarded: bool) -> None:
         for request in functions:
+            if guarded:
+                store.save()
             try:
-                with connection.begin_nested():
-                    request.result = request.function(connection)
+                request.result = request.function(store.connection)
             except _LOST:
                 raise
-            except Exception as error:  # noqa: BLE001 - it belongs to the caller
+            except Exception as error:
+                if not guarded:
+                    raise _FunctionFailed from error
+                store.undo_to_save()
                 request.error = error
+            if guarded:
+                store.forget_save()
 
     # -- when things fail ------------------------------------------------------------------------------------------
 
@@ -197,7 +216,7 @@ class Writer:
         if store is None:
             return
         store.rollback()
-        if isinstance(error, _LOST) and not _is_deadlock(error):
+        if (isinstance(error, _LOST) and not _is_deadlock(error)) or store.connection.invalidated:
             store.close()
             self._store = None
             self._retry_at = time.monotonic() + self._backoff
