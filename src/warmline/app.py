@@ -240,8 +240,10 @@ class Node:
 
     async def _handlers(self) -> list[ControllerRouterHandler]:
         """The routes that the framework serves: the console and our own API."""
+        answers = Answers(self.journal, self.keyring, self.clock)
         console = ConsoleContext(
             accounts=self.accounts,
+            answers=answers,
             api_keys=self.api_keys,
             journal=self.journal,
             clock=self.clock,
@@ -255,7 +257,7 @@ class Node:
         console.services = {"desk": self.desk, "administration": self._administration(parked)}
         api = ApiServices(
             api_keys=self.api_keys,
-            answers=Answers(self.journal, self.keyring, self.clock),
+            answers=answers,
             bots=self.bots,
             clock=self.clock,
             connections=self.connections,

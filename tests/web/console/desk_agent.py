@@ -17,7 +17,9 @@ from tests.support.node import Stage
 from warmline.accounts.access import SYSTEM
 from warmline.accounts.model import Role
 from warmline.conversations.widgets import LadderStep
+from warmline.kernel.clock import SystemClock
 from warmline.kernel.ids import uuid7
+from warmline.web.console.form_tokens import new_token
 
 PASSWORD = "a long enough password"
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
@@ -50,7 +52,7 @@ class Agent:
 
     async def post(self, path: str, fields: dict[str, str] | None = None, **headers: str) -> Reply:
         """Submit a form with the session's token, as the page would."""
-        body = {"csrf": self.csrf} | (fields or {})
+        body = {"csrf": self.csrf, "once": fresh_token()} | (fields or {})
         sent = {"origin": self.stage.base} | headers
         url = self.stage.base + path
         async with self.http.post(url, data=body, headers=sent, allow_redirects=False) as answer:
@@ -152,6 +154,11 @@ async def signed_in(stage: Stage, name: str = "Mina Okafor", role: Role = Role.A
         assert opened.status == 303, opened.text
         agent.csrf = _csrf((await agent.get("/console/account")).text)
         yield agent
+
+
+def fresh_token() -> str:
+    """What a page that was just drawn carries in a form that makes something."""
+    return new_token(SystemClock().now())
 
 
 def _csrf(html: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import aiohttp
 from tests.support.node import Stage
+from tests.web.console.desk_agent import fresh_token
 
 from warmline.accounts.access import SYSTEM
 from warmline.accounts.model import Role
@@ -47,7 +48,8 @@ class Person:
         headers = {"origin": self.base}
         if htmx:
             headers |= {"hx-request": "true", "x-csrf-token": self.csrf}
-        body = aiohttp.FormData([*fields, ("csrf", "" if htmx else self.csrf)])
+        once = [] if "once" in dict(fields) else [("once", fresh_token())]
+        body = aiohttp.FormData([*fields, *once, ("csrf", "" if htmx else self.csrf)])
         async with self.http.post(self.base + path, data=body, headers=headers, allow_redirects=False) as reply:
             return await _answer(reply)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from litestar import Response, get, post
 from litestar.params import FromPath
@@ -15,6 +16,7 @@ from warmline.kernel.errors import Conflict, Invalid, WarmlineError
 from warmline.web.console import flashes
 from warmline.web.console.administration import administration
 from warmline.web.console.forms import Form
+from warmline.web.console.once import once
 from warmline.web.console.visit import Visit
 
 _PATH = "/console/bots"
@@ -51,12 +53,16 @@ def show_new_bot(visit: Visit) -> Response[str]:
 async def create_bot(visit: Visit) -> Response[str]:
     form = await visit.form()
     try:
-        bot = await administration(visit).bots.create(
-            name=form.text("name"), script=_script(form), actor=visit.principal.actor
+        make = partial(
+            administration(visit).bots.create,
+            name=form.text("name"),
+            script=_script(form),
+            actor=visit.principal.actor,
         )
+        outcome = await once(visit, "bot", make, lambda bot: bot.id)
     except Invalid as error:
         return _page(visit, None, _explain(form, error), error.status)
-    return visit.redirect(f"{_PATH}/{bot.id}", "bot-saved")
+    return visit.redirect(f"{_PATH}/{outcome.id}".rstrip("/"), "bot-saved")
 
 
 @get("/bots/{bot_id:str}", opt=_SEE)

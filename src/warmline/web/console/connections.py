@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from litestar import Response, get, post
 from litestar.params import FromPath
 
@@ -15,6 +17,7 @@ from warmline.web.api.wire import AGENT_PATH, CHAT_PATH
 from warmline.web.console import connections_form, flashes
 from warmline.web.console.administration import administration
 from warmline.web.console.forms import Form
+from warmline.web.console.once import already_page, once
 from warmline.web.console.visit import Visit
 
 PATH = "/console/connections"
@@ -63,15 +66,20 @@ async def create_connection(visit: Visit) -> Response[str]:
     if kind is None:
         return await _new_page(visit, form, 400)
     try:
-        new = await at.connections.create(
+        make = partial(
+            at.connections.create,
             visit.principal,
             kind=kind.key,
             name=form.text("name"),
             settings=connections_form.read(kind, form),
             bot_ids=form.texts("bot_ids"),
         )
+        outcome = await once(visit, "connection", make, lambda new: new.connection.id)
     except Invalid as error:
         return await _new_page(visit, form.with_error(error), error.status)
+    new = outcome.made
+    if new is None:
+        return _already(visit, kind, outcome.id)
     if not new.secrets:
         return visit.redirect(f"{PATH}/{new.connection.id}", "connection-saved")
     # Shown in the answer to the POST itself: a redirect would have to carry or keep the secret.
@@ -82,6 +90,18 @@ async def create_connection(visit: Visit) -> Response[str]:
         secrets=connections_form.labels(kind, new.secrets),
         is_new=True,
         until=None,
+    )
+
+
+def _already(visit: Visit, kind: DeskKind, connection_id: str) -> Response[str]:
+    path = f"{PATH}/{connection_id}" if connection_id else PATH
+    if not connection_id or not connections_form.generated(kind):
+        return visit.redirect(path, "connection-saved")
+    return already_page(
+        visit,
+        "This connection is made already",
+        "Its secret is shown once only, right after it is made. If nobody has copied it, rotate it to get another.",
+        [("Rotate the secret", f"{path}/keys"), ("The connection", path), ("Add another connection", f"{PATH}/new")],
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from litestar import Response, get, post
 from litestar.params import FromPath
 
@@ -13,6 +15,7 @@ from warmline.web.console import connections_form
 from warmline.web.console.administration import administration
 from warmline.web.console.connections import CHANGE, PATH, SEE, connection_page, kind_of
 from warmline.web.console.forms import Form
+from warmline.web.console.once import already_page, once
 from warmline.web.console.routes_keys import OVERLAPS
 from warmline.web.console.visit import Visit
 
@@ -28,12 +31,21 @@ async def create_wire_key(visit: Visit, connection_id: FromPath[str]) -> Respons
     if connection.kind not in connections_form.WIRED:
         raise NotFound("This kind of connection has no keys.")
     try:
-        new = await visit.ctx.api_keys.create(
-            visit.principal, kind="wire", label=form.text("label"), connection_id=connection_id
+        make = partial(
+            visit.ctx.api_keys.create,
+            visit.principal,
+            kind="wire",
+            label=form.text("label"),
+            connection_id=connection_id,
         )
+        outcome = await once(visit, f"wire key of {connection_id}", make, lambda new: new.record.id)
     except Invalid as error:
         return await _keys_page(visit, connection, form.with_error(error), error.status)
-    return visit.page("pages/connection_key_shown.html", status=201, connection=connection, new=new, replaced=None)
+    if outcome.made is None:
+        return _already(visit, connection_id, outcome.id)
+    return visit.page(
+        "pages/connection_key_shown.html", status=201, connection=connection, new=outcome.made, replaced=None
+    )
 
 
 @get("/connections/{connection_id:str}/keys/{key_id:str}", opt=CHANGE)
@@ -47,11 +59,16 @@ async def rotate_wire_key(visit: Visit, connection_id: FromPath[str], key_id: Fr
     connection, _key = await _find(visit, connection_id, key_id)
     try:
         overlap = _overlap(form)
-        new = await visit.ctx.api_keys.rotate(visit.principal, key_id, overlap)
+        rotate = partial(visit.ctx.api_keys.rotate, visit.principal, key_id, overlap)
+        outcome = await once(visit, f"key {key_id}", rotate, lambda new: new.record.id)
     except (Invalid, Conflict) as error:
         return await _key_page(visit, connection_id, key_id, form.with_error(error), error.status)
+    if outcome.made is None:
+        return _already(visit, connection_id, outcome.id)
     ends_at = visit.ctx.clock.now() + overlap * SECOND
-    return visit.page("pages/connection_key_shown.html", status=201, connection=connection, new=new, replaced=ends_at)
+    return visit.page(
+        "pages/connection_key_shown.html", status=201, connection=connection, new=outcome.made, replaced=ends_at
+    )
 
 
 @post("/connections/{connection_id:str}/keys/{key_id:str}/revoke", opt=CHANGE)
@@ -67,9 +84,18 @@ async def rotate_secret(visit: Visit, connection_id: FromPath[str], name: FromPa
     connection = at.connections.get(connection_id)
     try:
         overlap = _overlap(form)
-        new = await at.connections.rotate_secret(visit.principal, connection_id, name, overlap_s=overlap)
+        rotate = partial(at.connections.rotate_secret, visit.principal, connection_id, name, overlap_s=overlap)
+        outcome = await once(visit, f"secret {name} of {connection_id}", rotate, lambda new: new.connection.id)
     except Invalid as error:
         return await _keys_page(visit, connection, form.with_error(error), error.status)
+    if outcome.made is None:
+        return already_page(
+            visit,
+            "This secret is made already",
+            "A secret is shown once only, right after it is made. If nobody has copied it, rotate it again.",
+            [("Rotate it again", f"{PATH}/{connection_id}/keys"), ("The connection", f"{PATH}/{connection_id}")],
+        )
+    new = outcome.made
     return visit.page(
         "pages/connection_secrets.html",
         status=201,
@@ -77,6 +103,18 @@ async def rotate_secret(visit: Visit, connection_id: FromPath[str], name: FromPa
         secrets=connections_form.labels(kind_of(visit, connection), new.secrets),
         is_new=False,
         until=visit.ctx.clock.now() + overlap * SECOND if overlap else None,
+    )
+
+
+def _already(visit: Visit, connection_id: str, key_id: str) -> Response[str]:
+    base = f"{PATH}/{connection_id}/keys"
+    links = [("Rotate or revoke it", f"{base}/{key_id}")] if key_id else []
+    return already_page(
+        visit,
+        "This key is made already",
+        "A key is shown once only, right after it is made. If nobody has copied it, rotate it to get another, or revoke "
+        "it.",
+        [*links, ("Make another key", base)],
     )
 
 

@@ -14,6 +14,7 @@ from warmline.web.console.rendering import Renderer
 from warmline.web.security import origin_of
 
 if TYPE_CHECKING:
+    from warmline.accounts.answers import Answers
     from warmline.accounts.api_keys import ApiKeys
     from warmline.accounts.service import Accounts
     from warmline.journal import Journal
@@ -36,6 +37,7 @@ class ConsoleContext:
     """
 
     accounts: Accounts
+    answers: Answers
     api_keys: ApiKeys
     journal: Journal
     clock: Clock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ from warmline.web.console import flashes
 from warmline.web.console.conversations_entries import hue_of, initials_of, visitor_label
 from warmline.web.console.conversations_page import handover_facts, load, rows_before
 from warmline.web.console.desk_surface import DeskSurface
+from warmline.web.console.once import once
 from warmline.web.console.visit import Visit
 
 log = structlog.get_logger(__name__)
@@ -50,6 +52,7 @@ flashes.register("handover-cancelled", "The visitor no longer waits; the bot has
 flashes.register("handover-ended", "The time with the person has ended; the bot has the conversation again.")
 flashes.register("note-added", "The note is added. Visitors never see it.")
 flashes.register("note-refused", "A note has 1 to 4000 characters.", "bad")
+flashes.register("note-old", "The page was too old, so the note is not added. Write it again.", "bad")
 flashes.register("message-resent", "The message was delivered.")
 flashes.register("message-not-resent", "The desk did not take the message this time either. It stays here.", "bad")
 flashes.register("conversation-moved", "Somebody else was faster: the conversation has changed since then.", "wait")
@@ -201,7 +204,11 @@ async def add_note(visit: Visit, conversation_id: FromPath[str]) -> Response[str
         return visit.redirect(back, "note-refused")
     surface: DeskSurface = visit.ctx.services["desk"]
     note = c.PostNote(note_id=uuid7(), member_id=visit.principal.actor, text=text)
-    await surface.services.conversations.command(conversation_id, note, actor=visit.principal.actor)
+    add = partial(surface.services.conversations.command, conversation_id, note, actor=visit.principal.actor)
+    try:
+        await once(visit, f"note in {conversation_id}", add, lambda done: str(done.seq))
+    except Invalid:
+        return visit.redirect(back, "note-old")
     return visit.redirect(back, "note-added")
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from litestar import Response, get, post
 from litestar.params import FromPath
 
 from warmline.accounts import access
 from warmline.accounts.access import KEY_SCOPES, Scope
+from warmline.accounts.model import NewKey
 from warmline.kernel.clock import DAY, SECOND
 from warmline.kernel.errors import Conflict, Forbidden, Invalid
 from warmline.web.console.forms import Form
+from warmline.web.console.once import already_page, once
 from warmline.web.console.visit import Visit
 
 _PATH = "/console/keys"
@@ -37,17 +41,13 @@ async def create_key(visit: Visit) -> Response[str]:
     form = await visit.form()
     try:
         days = _number(form.text("lifetime", "0"), {days for days, _ in LIFETIMES}, "$.lifetime")
-        new = await visit.ctx.api_keys.create(
-            visit.principal,
-            kind="v1",
-            label=form.text("label"),
-            scopes=form.texts("scopes"),
-            expires_at=visit.ctx.clock.now() + days * DAY if days else None,
-        )
+        outcome = await once(visit, "key", partial(_make, visit, form, days), lambda new: new.record.id)
     except (Invalid, Forbidden) as error:
         return _new_page(visit, form.with_error(error), error.status)
+    if outcome.made is None:
+        return _already(visit, outcome.id)
     # Shown in the answer to the POST itself: a redirect would have to carry or keep the clear key.
-    return visit.page("pages/key_shown.html", status=201, new=new, replaced=None)
+    return visit.page("pages/key_shown.html", status=201, new=outcome.made, replaced=None)
 
 
 @get("/keys/{key_id:str}", opt=_CHANGE)
@@ -60,17 +60,41 @@ async def rotate_key(visit: Visit, key_id: FromPath[str]) -> Response[str]:
     form = await visit.form()
     try:
         overlap = _number(form.text("overlap"), {seconds for seconds, _ in OVERLAPS}, "$.overlap")
-        new = await visit.ctx.api_keys.rotate(visit.principal, key_id, overlap)
+        rotate = partial(visit.ctx.api_keys.rotate, visit.principal, key_id, overlap)
+        outcome = await once(visit, f"key {key_id}", rotate, lambda new: new.record.id)
     except (Invalid, Conflict) as error:
         return await _key_page(visit, key_id, form.with_error(error), error.status)
+    if outcome.made is None:
+        return _already(visit, outcome.id)
     ends_at = visit.ctx.clock.now() + overlap * SECOND
-    return visit.page("pages/key_shown.html", status=201, new=new, replaced=ends_at)
+    return visit.page("pages/key_shown.html", status=201, new=outcome.made, replaced=ends_at)
 
 
 @post("/keys/{key_id:str}/revoke", opt=_CHANGE)
 async def revoke_key(visit: Visit, key_id: FromPath[str]) -> Response[str]:
     await visit.ctx.api_keys.revoke(visit.principal, key_id)
     return visit.redirect(_PATH, "key-revoked")
+
+
+async def _make(visit: Visit, form: Form, days: int) -> NewKey:
+    return await visit.ctx.api_keys.create(
+        visit.principal,
+        kind="v1",
+        label=form.text("label"),
+        scopes=form.texts("scopes"),
+        expires_at=visit.ctx.clock.now() + days * DAY if days else None,
+    )
+
+
+def _already(visit: Visit, key_id: str) -> Response[str]:
+    links = [("Rotate or revoke it", f"{_PATH}/{key_id}")] if key_id else []
+    return already_page(
+        visit,
+        "This key is made already",
+        "A key is shown once only, right after it is made. If nobody has copied it, rotate it to get another, or revoke "
+        "it.",
+        [*links, ("Make another key", f"{_PATH}/new"), ("All keys", _PATH)],
+    )
 
 
 def _new_page(visit: Visit, form: Form | None = None, status: int = 200) -> Response[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from litestar import Response, get, post
 from litestar.params import FromPath
 
@@ -9,6 +11,7 @@ from warmline.accounts import access
 from warmline.accounts.access import Scope
 from warmline.accounts.model import Role
 from warmline.kernel.errors import Conflict, Invalid
+from warmline.web.console.once import once
 from warmline.web.console.visit import Visit
 
 _PATH = "/console/members"
@@ -33,8 +36,10 @@ async def create_member(visit: Visit) -> Response[str]:
     form = await visit.form()
     try:
         role = parse_role(form.text("role"))
-        await visit.ctx.accounts.create_member(
-            visit.principal, form.text("email"), form.text("name"), role, form.text("password")
+        fields = form.text("email"), form.text("name"), role, form.text("password")
+        # The second of two clicks finds the member there, and sees the same page.
+        await once(
+            visit, "member", partial(visit.ctx.accounts.create_member, visit.principal, *fields), lambda one: one.id
         )
     except (Invalid, Conflict) as error:
         return visit.page("pages/member_new.html", status=error.status, form=form.with_error(error))

@@ -16,6 +16,7 @@ from warmline.accounts.model import Member, SignedIn
 from warmline.kernel.errors import Unauthorized
 from warmline.web.console import flashes
 from warmline.web.console.context import ConsoleContext
+from warmline.web.console.form_tokens import new_token
 from warmline.web.console.forms import MAX_BODY, Form, read_form
 from warmline.web.console.navigation import home, visible_groups
 from warmline.web.security import UNKNOWN_ADDRESS
@@ -73,6 +74,11 @@ class Visitation:
         """Whether a submitted token is this visit's."""
         own = self.signed_in.session.csrf if self.signed_in else self._door_token
         return bool(own) and hmac.compare_digest(own.encode(), token.encode("utf-8", "surrogatepass"))
+
+    @property
+    def once(self) -> str:
+        """A fresh token for a form that makes something: sent twice, it makes one."""
+        return new_token(self.ctx.clock.now())
 
     async def form(self) -> Form:
         """The submitted form, read once; ``opt={"max_form": bytes}`` of a route raises the limit.

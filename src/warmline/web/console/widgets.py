@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
@@ -13,6 +15,7 @@ from warmline.kernel.errors import Invalid, NotFound
 from warmline.web.console import connections_form, flashes, widgets_form
 from warmline.web.console.administration import administration
 from warmline.web.console.forms import Form
+from warmline.web.console.once import once
 from warmline.web.console.visit import Visit
 from warmline.web.console.widgets_form import WidgetDraft
 from warmline.web.widget import texts
@@ -121,11 +124,15 @@ async def _submit(visit: Visit, known: Widget | None) -> Response[str]:
     form = await _check(visit, widget, form)
     if form.errors:
         return await _edit_page(visit, known, draft, form, 400)
-    if known is None:
-        saved = await at.widgets.create(widget, actor=visit.principal.actor)
-    else:
-        saved = await at.widgets.update(widget, actor=visit.principal.actor)
-    return visit.redirect(f"{PATH}/{saved.id}", "widget-saved")
+    if known is not None:
+        await at.widgets.update(widget, actor=visit.principal.actor)
+        return visit.redirect(f"{PATH}/{known.id}", "widget-saved")
+    make = partial(at.widgets.create, widget, actor=visit.principal.actor)
+    try:
+        outcome = await once(visit, "widget", make, lambda saved: saved.id)
+    except Invalid as error:
+        return await _edit_page(visit, None, draft, form.with_error(error), error.status)
+    return visit.redirect(f"{PATH}/{outcome.id}".rstrip("/"), "widget-saved")
 
 
 async def _check(visit: Visit, widget: Widget, form: Form) -> Form:
