@@ -45,9 +45,21 @@ class Core:
     async def catch_up(self) -> None:
         """Give the consumers everything that was committed, and what follows from it, until nothing is left."""
         while self.heard:
-            batch, self.heard[:] = tuple(self.heard), []
+            heard, self.heard[:] = tuple(self.heard), []
+            batch = await self._as_stored(heard)
             for consumer in self.consumers:
                 await self.give(consumer, batch)
+
+    async def _as_stored(self, heard: Sequence[Recorded]) -> tuple[Recorded, ...]:
+        """The events as consumers read them: PostgreSQL gives positions while it inserts, after the hand-off was made."""
+        if all(event.position for event in heard):
+            return tuple(heard)
+        stored: dict[tuple[str, int], Recorded] = {}
+        for stream in {event.stream_id for event in heard}:
+            first = min(event.seq for event in heard if event.stream_id == stream)
+            for event in await self.journal.events(CONVERSATION, stream, after=first - 1, limit=1_000):
+                stored[stream, event.seq] = event
+        return tuple(stored[event.stream_id, event.seq] for event in heard)
 
     async def give(self, consumer: Consumer, events: Sequence[Recorded]) -> None:
         if isinstance(consumer, ReactingConsumer):

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from warmline.conversations.tables import contacts, conversation_index
+from warmline.conversations.tables import contacts, conversation_index, conversation_words
 from warmline.journal.journal import Journal
 from warmline.kernel.clock import Clock
 from warmline.kernel.errors import Invalid, NotFound
@@ -163,8 +163,16 @@ def _where(filters: Filters) -> list[sa.ColumnElement[bool]]:
         found.append(sa.or_(table.c.rung_connection_id == wanted, table.c.connection_id == wanted))
     if filters.waiting:
         found.append(table.c.waiting_since.is_not(None))
-    found += [table.c.search.contains(word, autoescape=True) for word in filters.search.lower().split()[:10]]
-    return found
+    return found + [_mentions(word) for word in filters.search.lower().split()[:10]]
+
+
+def _mentions(word: str) -> sa.ColumnElement[bool]:
+    """Whether a word stands in what is known of a conversation or was said in it."""
+    said = sa.select(conversation_words.c.conversation_id).where(
+        conversation_words.c.words.contains(word, autoescape=True)
+    )
+    table = conversation_index
+    return sa.or_(table.c.search.contains(word, autoescape=True), table.c.conversation_id.in_(said))
 
 
 def _write_cursor(at: int, key: str) -> str:

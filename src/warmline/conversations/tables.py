@@ -1,4 +1,4 @@
-"""Tables of the conversations module: widgets, the index that lists are made of, contacts, read marks."""
+"""Tables of the conversations module: widgets, the index that lists are made of, words, contacts, read marks."""
 
 from __future__ import annotations
 
@@ -51,6 +51,15 @@ conversation_index = sa.Table(
     sa.Index("conversation_index_visitor", "visitor_id", "widget_id"),
     sa.Index("conversation_index_queue", "rung_connection_id", "stage", "waiting_since"),
     sa.Index("conversation_index_external", "connection_id", "external_id"),
+)
+
+# Keyed by the event's position: rows are only ever added at the end, which is what makes them cheap.
+conversation_words = sa.Table(
+    "conversation_words",
+    metadata,
+    sa.Column("position", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+    sa.Column("conversation_id", sa.String(36), nullable=False),
+    sa.Column("words", sa.Text, nullable=False),
 )
 
 contacts = sa.Table(
