@@ -69,6 +69,7 @@ from warmline.web.console.conversations_stream import STREAM
 from warmline.web.console.desk import DESK
 from warmline.web.console.desk_presence import DeskPresence
 from warmline.web.console.desk_surface import DeskServices, DeskSurface
+from warmline.web.console.outside import error_page, icon_route
 from warmline.web.front import Health, RawRoute
 from warmline.web.hub import Hub
 from warmline.web.server import Server, WebOptions, build_application, make_server
@@ -220,6 +221,7 @@ class Node:
             parse_converse=parse_converse_event,
             bodies=(AgentEventBody, ConverseBody),
         )
+        console, handlers = await self._handlers()
         application = build_application(
             WebOptions(
                 public_url=s.public_url,
@@ -227,9 +229,10 @@ class Node:
                 max_body_bytes=s.max_body_bytes,
                 trusted_proxies=s.trusted_proxies,
             ),
-            routes=[*widget.routes(), *wire.routes(), *self.transcript_links.routes(), *more],
+            routes=[*widget.routes(), *wire.routes(), *self.transcript_links.routes(), icon_route(), *more],
             sockets=widget.sockets(),
-            handlers=await self._handlers(),
+            handlers=handlers,
+            error_page=error_page(console),
             health=Health({"store": self._store_answers, "bus": self._bus_answers}),
         )
 
@@ -238,8 +241,8 @@ class Node:
 
         return make_server(application, host=s.host, port=s.port, drain=drain, ready=ready, warm=warm)
 
-    async def _handlers(self) -> list[ControllerRouterHandler]:
-        """The routes that the framework serves: the console and our own API."""
+    async def _handlers(self) -> tuple[ConsoleContext, list[ControllerRouterHandler]]:
+        """The console, and the routes that the framework serves: it and our own API."""
         answers = Answers(self.journal, self.keyring, self.clock)
         console = ConsoleContext(
             accounts=self.accounts,
@@ -268,7 +271,7 @@ class Node:
             public_url=self.settings.public_url,
         )
         pages = (*STREAM, *DESK, *CONVERSATIONS, *CONTACTS, *ADMINISTRATION)
-        return [*create_console(console, pages), api_router(api, scale=self.settings.rate_limit_scale)]
+        return console, [*create_console(console, pages), api_router(api, scale=self.settings.rate_limit_scale)]
 
     def _administration(self, parked: Parked) -> Administration:
         return Administration(

@@ -15,6 +15,7 @@ import structlog
 
 from warmline.kernel.errors import Unavailable, WarmlineError
 from warmline.kernel.ids import uuid7
+from warmline.web.error_pages import Render, wants_page, with_pages
 from warmline.web.late import LateApplication
 from warmline.web.openapi_operation import Operation
 from warmline.web.problems import (
@@ -97,6 +98,7 @@ class Front:
         proxies: TrustedProxies,
         headers: Headers = (),
         health: Health | None = None,
+        error_page: Render | None = None,
     ) -> None:
         self.health = health or Health()
         self.routes = (
@@ -107,6 +109,7 @@ class Front:
         self._cold = cold
         self._proxies = proxies
         self._everywhere = headers
+        self._error_page = error_page
         self._exact: dict[str, dict[str, Handler]] = {}
         self._prefixes: dict[str, dict[str, Handler]] = {}
         for route in self.routes:
@@ -135,6 +138,8 @@ class Front:
             handler = self._sockets.get(path)
             return handler(scope, receive, send) if handler else self._cold(scope, receive, send)
         methods = self._exact.get(path) or self._below(path)
+        if self._error_page is not None and wants_page(scope):
+            send = with_pages(send, self._error_page)
         if methods is None:
             extra = (*headers_for(path), *self._everywhere)
             return _guarded(self._cold, scope, receive, with_headers(send, extra))

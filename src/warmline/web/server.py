@@ -21,6 +21,7 @@ from litestar.types import ControllerRouterHandler
 
 from warmline.kernel.errors import Invalid, WarmlineError
 from warmline.kernel.ids import uuid7
+from warmline.web.error_pages import Render
 from warmline.web.front import Front, Health, RawRoute, SocketRoute
 from warmline.web.late import LateApplication
 from warmline.web.openapi import DOCUMENT, OpenApiDocument
@@ -53,13 +54,15 @@ def build_application(
     sockets: Sequence[SocketRoute] = (),
     handlers: Sequence[ControllerRouterHandler] = (),
     health: Health | None = None,
+    error_page: Render | None = None,
     on_app_init: Sequence[Callable[[AppConfig], AppConfig]] = (),
     **litestar: Any,
 ) -> Front:
     """The whole ASGI application.
 
     ``routes`` and ``sockets`` are dispatched in front of the framework, ``handlers`` (Litestar controllers, routers,
-    handlers) by it; ``litestar`` goes to the Litestar constructor (``dependencies``, ``plugins``, ``template_config`` …).
+    handlers) by it; ``error_page`` draws problems for people with browsers; ``litestar`` goes to the Litestar constructor
+    (``dependencies``, ``plugins``, ``template_config`` …).
     Raises ValueError when the public address or a proxy range is malformed, or two raw routes claim one path.
     """
 
@@ -90,6 +93,7 @@ def build_application(
         proxies=TrustedProxies(options.trusted_proxies),
         headers=(HSTS,) if secure else (),
         health=health,
+        error_page=error_page,
     )
 
 

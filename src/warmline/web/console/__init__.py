@@ -6,7 +6,7 @@
 
 from warmline.web.console.context import ConsoleContext
 from warmline.web.console.live import Fragment, Live
-from warmline.web.console.routes import create_console, page_not_found
+from warmline.web.console.routes import create_console
 from warmline.web.console.visit import Visit
 
-__all__ = ["ConsoleContext", "Fragment", "Live", "Visit", "create_console", "page_not_found"]
+__all__ = ["ConsoleContext", "Fragment", "Live", "Visit", "create_console"]

@@ -52,11 +52,6 @@ def create_console(ctx: ConsoleContext, pages: Sequence[HTTPRouteHandler] = ()) 
     ]
 
 
-def page_not_found(ctx: ConsoleContext, request: Request[Any, Any, Any]) -> Response[str]:
-    """The 404 page, for an application that meets an unknown path itself."""
-    return _add_headers(_error_page(ctx, request, NotFound("There is no such page.")))
-
-
 def _visit(request: Request[Any, Any, Any]) -> Visit:
     visit: Visit = request.state.visit
     return visit
