@@ -30,6 +30,7 @@ from warmline.journal.journal import Journal
 from warmline.journal.leases import Lease, LeaseKeeper
 from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import Unavailable
+from warmline.platform.waking import Bell
 
 log = structlog.get_logger(__name__)
 
@@ -139,9 +140,12 @@ class ConsumerRunner:
             except Exception:
                 log.exception("measuring the consumers' lag failed")
 
-    def _wake(self, _events: Sequence[Recorded]) -> None:
+    def _wake(self, events: Sequence[Recorded]) -> None:
+        present = {event.type for event in events}
         for follower in self._followers:
-            follower.wake()
+            # The others pass these events with their next look: their cursors are a moment late, their effects are not.
+            if follower.types is None or not follower.types.isdisjoint(present):
+                follower.wake()
 
 
 class _Follower:
@@ -149,6 +153,8 @@ class _Follower:
 
     def __init__(self, journal: Journal, keeper: LeaseKeeper, consumer: Consumer, poll_s: float, lease_ms: int) -> None:
         self.name = consumer.name
+        self.types = consumer.types
+        self._reacts = isinstance(consumer, ReactingConsumer)
         self._journal = journal
         self._keeper = keeper
         self._consumer = consumer
@@ -163,7 +169,7 @@ class _Follower:
         self._rest = 0.0
         self._reading = 0.0
         self._page = PAGE
-        self._woken = asyncio.Event()
+        self._bell = Bell()
         self._stopping = False
         self._expecting = False
         self._pause = 0.0
@@ -172,12 +178,12 @@ class _Follower:
     def wake(self) -> None:
         """Something was committed."""
         self._expecting = True
-        self._woken.set()
+        self._bell.ring()
 
     def stop(self) -> None:
         """End after the present step."""
         self._stopping = True
-        self._woken.set()
+        self._bell.ring()
 
     async def run(self) -> None:
         """Consume until stopped."""
@@ -230,10 +236,8 @@ class _Follower:
         return self._pause
 
     async def _wait(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), seconds)
         if not self._stopping:
-            self._woken.clear()
+            await self._bell.wait(seconds)
 
     async def _sleep(self, seconds: float) -> None:
         """Pause whatever is committed meanwhile; stopping ends it."""
@@ -272,11 +276,11 @@ class _Follower:
         self._reading = time.perf_counter() - begun
         if not events:
             return False
-        consumer, types = self._consumer, self._consumer.types
+        consumer, types = self._consumer, self.types
         wanted = events if types is None else [event for event in events if event.type in types]
         if wanted and isinstance(consumer, ReactingConsumer):
             await consumer.handle(wanted)
-        if wanted and not (isinstance(consumer, ReactingConsumer) and self._may_be_late()):
+        if wanted and not (self._reacts and self._may_be_late()):
             await self._commit(wanted, after)
         self._cursor = after
         if wanted and isinstance(consumer, TransactionalConsumer):

@@ -26,10 +26,8 @@ _SAME = streams.c.id == events.c.stream
 _BEHIND = "(events.xid, events.position) > (CAST(:xid AS xid8), CAST(:position AS bigint))"
 
 
-_MOVE = sa.text(
-    "UPDATE cursors SET xid = :to_xid, position = :to_position"
-    " WHERE name = :name AND fence = :fence AND xid = :xid AND position = :position"
-)
+_MOVE = "UPDATE cursors SET xid = {0}, position = {0} WHERE name = {0} AND fence = {0} AND xid = {0} AND position = {0}"
+_MOVES = {"sqlite": _MOVE.format("?"), "postgresql": _MOVE.format("%s")}
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -103,8 +101,8 @@ def take_over(conn: sa.Connection, name: str, fence: int) -> Cursor:
 
 def move(conn: sa.Connection, name: str, fence: int, before: Cursor, after: Cursor) -> None:
     """Move the cursor, if it still stands where this consumer left it and nobody has taken over.  Raises Fenced."""
-    values = {"name": name, "fence": fence, "xid": before.xid, "position": before.position}
-    changed = conn.execute(_MOVE, values | {"to_xid": after.xid, "to_position": after.position})
+    values = (after.xid, after.position, name, fence, before.xid, before.position)
+    changed = conn.exec_driver_sql(_MOVES[conn.dialect.name], values)
     if not changed.rowcount:
         raise Fenced
 
