@@ -1,7 +1,7 @@
 // The reducer over the visitor's stream: order, gaps, skips, and what each event makes of the state.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { applyEvent, applySync, emptyState, isConnected, isWaiting, openButtons, unreadCount } from "../../src/warmline/web/widget/static/models/conversation.js";
+import { applyEvent, applySync, emptyState, isConnected, isWaiting, lastForeignSeq, openButtons, unreadCount } from "../../src/warmline/web/widget/static/models/conversation.js";
 import { timeline } from "../../src/warmline/web/widget/static/models/timeline.js";
 
 const at = "2026-11-21T08:00:00.000Z";
@@ -87,6 +87,25 @@ test("unread counts others' messages behind the read mark", () => {
   const state = after([event(1, "conversation.started"), message(2, "bot", "a"), message(3, "visitor", "b"), message(4, "agent", "c")]);
   assert.equal(unreadCount(state), 2);
   assert.equal(unreadCount({ ...state, reads: { ...state.reads, visitor: 3 } }), 1);
+});
+
+test("that somebody came or nobody could is news, what the visitor did is none", () => {
+  const wait = [event(1, "conversation.started"), event(2, "handover.requested")];
+  const joined = after([...wait, event(3, "handover.connected", { agent: null })]);
+  assert.equal(unreadCount(joined), 1);
+  assert.equal(unreadCount({ ...joined, reads: { agent: 0, visitor: lastForeignSeq(joined) } }), 0);
+  assert.equal(unreadCount(after([...wait, event(3, "handover.rung_failed", { more: true })])), 1);
+  assert.equal(unreadCount(after([...wait, event(3, "handover.cancelled", { by: "visitor" })])), 0);
+});
+
+test("a sync that another line has overtaken takes nothing back", () => {
+  const first = applySync(emptyState("c"), sync([event(1, "conversation.started")], 1)).state;
+  const ahead = after([event(2, "handover.requested"), event(3, "handover.connected", { agent: { name: "Noor" } })], first);
+  const { state, gap } = applySync(ahead, sync([event(2, "handover.requested")], 2, "gap", { owner: "desk", handover: { state: "requested" } }));
+  assert.equal(gap, false);
+  assert.equal(state.seq, 3);
+  assert.equal(state.handover.agent.name, "Noor");
+  assert.equal(state.synced, true);
 });
 
 test("an unconfirmed message stands once, before and after it is stored", () => {

@@ -1,45 +1,19 @@
-// The live line and what is kept until it is confirmed, with hand-driven timers and transports.
+// The live line: losing it, finding it again, and the way back from the second transport, with hand-driven timers and transports.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Backoff, CAP_MS } from "../../src/warmline/web/widget/static/models/backoff.js";
-import { Connection } from "../../src/warmline/web/widget/static/models/connection.js";
-import { pieces } from "../../src/warmline/web/widget/static/models/linkify.js";
-import { Outbox } from "../../src/warmline/web/widget/static/models/outbox.js";
-import { Texts } from "../../src/warmline/web/widget/static/models/texts.js";
-import { TypingSignal } from "../../src/warmline/web/widget/static/models/typing.js";
+import { Connection, REMEMBERED_MS, SYNC_WITHIN_MS, TRIAL_CAP_MS, TRIAL_MS } from "../../src/warmline/web/widget/static/models/connection.js";
+import { Timers } from "./timers.mjs";
 
-class Timers {
-  constructor() { Object.assign(this, { at: 0, id: 0, due: new Map() }); }
-  setTimeout = (fn, ms) => { this.id += 1; this.due.set(this.id, { at: this.at + ms, fn }); return this.id; };
-  clearTimeout = (id) => { this.due.delete(id); };
-  now = () => this.at;
-  advance(ms) {
-    const end = this.at + ms;
-    for (;;) {
-      const next = [...this.due.entries()].filter(([, one]) => one.at <= end).sort((a, b) => a[1].at - b[1].at)[0];
-      if (!next) break;
-      this.at = next[1].at;
-      this.due.delete(next[0]);
-      next[1].fn();
-    }
-    this.at = end;
-  }
-}
-
-class Storage {
-  constructor() { this.values = new Map(); }
-  getItem(key) { return this.values.get(key) ?? null; }
-  setItem(key, value) { this.values.set(key, value); }
-  removeItem(key) { this.values.delete(key); }
-}
-
-function stage({ since = 0, transports = 1 } = {}) {
+function stage({ since = 0, transports = 1, memory = { kept: null } } = {}) {
   const timers = new Timers();
   const lines = [];
   const seen = { frames: [], status: [] };
   const kinds = Array.from({ length: transports }, (_, kind) => ({
     open: ({ onFrame, onClose, hello }) => {
-      const line = { kind, hello, sent: [], onFrame, onClose, send: (frame) => line.sent.push(frame), close: (code = 4000) => onClose(code) };
+      const line = {
+        kind, hello, sent: [], onFrame, onClose: (code) => { line.lost = true; onClose(code); },
+        send: (frame) => line.sent.push(frame), close: (code = 4000) => { line.closed = true; onClose(code); },
+      };
       lines.push(line);
       return line;
     },
@@ -48,8 +22,9 @@ function stage({ since = 0, transports = 1 } = {}) {
   const connection = new Connection({
     base: "", transports: kinds, hello: () => ({ since: position.since }), random: () => 0.5, timers, now: timers.now,
     onFrame: (frame) => seen.frames.push(frame), onStatus: (status, code) => seen.status.push(code ?? status),
+    memory: { get: () => memory.kept, set: (tried) => { memory.kept = tried; } },
   });
-  return { connection, lines, timers, seen, position };
+  return { connection, lines, timers, seen, position, memory: Object.assign(memory, { had: connection.choice > 0 }) };
 }
 
 const top = (lines) => lines[lines.length - 1];
@@ -107,101 +82,96 @@ test("silence ends the line, drain leaves within the time given", () => {
   assert.equal(lines.length, 3);
 });
 
-function box({ online = true } = {}) {
-  const timers = new Timers();
-  const storage = new Storage();
-  const sent = [];
-  let id = 0;
-  const line = { online };
-  const make = () => new Outbox({
-    storage, key: "o", newId: () => `id${(id += 1)}`, timers, now: timers.now, onChange: () => {}, onStuck: () => sent.push("stuck"),
-    send: (frame) => { if (line.online) sent.push(frame.client_id); return line.online; },
-  });
-  return { outbox: make(), make, sent, line, timers };
+/** On the second transport, in sync; `memory.kept` is what a reload would find. */
+function onSecond(options = {}) {
+  const set = stage({ transports: 2, ...options });
+  const { connection, lines, timers, memory } = set;
+  connection.start();
+  if (!memory.had) for (let n = 0; n < 2; n += 1) { top(lines).onClose(4000); timers.advance(4000); }
+  assert.equal(top(lines).kind, 1);
+  top(lines).onFrame({ frame: "sync" });
+  return { ...set, second: top(lines) };
 }
 
-test("what was written offline survives a reload and goes out in order, once confirmed never again", () => {
-  const { outbox, make, sent, line } = box({ online: false });
-  outbox.add({ frame: "message", text: "a" });
-  outbox.add({ frame: "message", text: "b" });
-  const later = make();
-  line.online = true;
-  later.flush();
-  assert.deepEqual(sent, ["id1"]);
-  later.ack("id1", 5);
-  assert.deepEqual(sent, ["id1", "id2"]);
-  later.flush();
-  assert.deepEqual(sent, ["id1", "id2", "id2"]);
-  later.ack("id2", 6);
-  later.settle(6, new Set(["id1"]));
-  assert.deepEqual(later.items, []);
+test("the first transport is tried beside the second and takes over with its sync, not before", () => {
+  const { connection, lines, timers, seen, second, position, memory } = onSecond();
+  position.since = 4;
+  timers.advance(TRIAL_MS);
+  const first = top(lines);
+  assert.deepEqual([first.kind, first.hello.since], [0, 4]);
+  first.onFrame({ frame: "ping", seq: 9 });
+  second.onFrame({ frame: "event", event: { seq: 5 } });
+  assert.equal(connection.send({ frame: "message" }), true);
+  assert.deepEqual(second.sent, [{ frame: "message" }]);
+  first.onFrame({ frame: "sync", seq: 5 });
+  assert.equal(second.closed, true);
+  connection.send({ frame: "read" });
+  assert.deepEqual(first.sent, [{ frame: "read" }]);
+  second.onFrame({ frame: "event", event: { seq: 6 } });
+  first.onFrame({ frame: "event", event: { seq: 6 } });
+  assert.deepEqual(seen.frames.map((frame) => frame.event?.seq ?? frame.frame), ["sync", 5, "sync", 6]);
+  assert.equal(seen.status.at(-1), "online");
+  assert.equal(seen.status.filter((status) => status === "online").length, 1, "the visitor sees nothing of it");
+  assert.equal(memory.kept, null);
+  first.onClose(4000);
+  timers.advance(1000);
+  assert.equal(top(lines).kind, 0);
 });
 
-test("a refusal that may pass is tried again with the same id, a final one is shown and can be repeated", () => {
-  const { outbox, sent, timers } = box();
-  const id = outbox.add({ frame: "message", text: "a" });
-  outbox.refuse(id, { code: "rate_limited", detail: "", retryable: true, retry_after: 3 });
-  timers.advance(2900);
-  assert.equal(sent.length, 1);
-  timers.advance(200);
-  assert.deepEqual(sent, [id, id]);
-  outbox.refuse(id, { code: "closed", detail: "over", retryable: false });
-  assert.equal(outbox.items[0].state, "failed");
-  outbox.retry(id);
-  assert.deepEqual(sent, [id, id, id]);
+test("a trial that fails or stays silent is repeated ever more seldom, and the line goes on", () => {
+  const { lines, timers, second } = onSecond();
+  const trials = () => lines.filter((line) => line !== second && line.kind === 0).length;
+  const before = trials();
+  const keepAlive = (ms) => { for (let at = 0; at < ms; at += 25000) { second.onFrame({ frame: "ping", seq: 0 }); timers.advance(Math.min(25000, ms - at)); } };
+  keepAlive(TRIAL_MS);
+  assert.equal(trials(), before + 1);
+  keepAlive(SYNC_WITHIN_MS);
+  assert.equal(top(lines).closed, true);
+  keepAlive(TRIAL_MS * 2);
+  assert.equal(trials(), before + 2);
+  keepAlive(TRIAL_CAP_MS * 4);
+  assert.ok(trials() < before + 11, String(trials()));
+  assert.equal(second.closed, undefined);
 });
 
-test("what comes later waits for what the server put off", () => {
-  const { outbox, sent, timers } = box();
-  outbox.add({ frame: "message", text: "first" });
-  outbox.add({ frame: "message", text: "second" });
-  outbox.refuse("id1", { code: "rate_limited", detail: "", retryable: true });
-  outbox.add({ frame: "message", text: "third" });
-  timers.advance(1100);
-  assert.deepEqual(sent, ["id1", "id1"]);
-  outbox.ack("id1", 5);
-  outbox.refuse("id2", { code: "closed", detail: "", retryable: false });
-  outbox.ack("id3", 6);
-  assert.deepEqual(sent, ["id1", "id1", "id2", "id3"]);
+test("when the network or the page comes back a trial is made at once, but not at every turn", () => {
+  const { connection, lines, timers, second } = onSecond();
+  timers.advance(TRIAL_MS);
+  top(lines).onClose(1006);
+  const count = lines.length;
+  connection.wake();
+  assert.equal(lines.length, count);
+  second.onFrame({ frame: "ping", seq: 0 });
+  timers.advance(31000);
+  connection.wake();
+  connection.retryNow();
+  assert.equal(lines.length, count + 1);
 });
 
-test("a missing answer is noticed", () => {
-  const { outbox, sent, timers } = box();
-  outbox.add({ frame: "message", text: "a" });
-  timers.advance(16000);
-  assert.equal(sent.at(-1), "stuck");
+test("a trial ends with the line, and with the chat", () => {
+  const { connection, lines, timers, second } = onSecond();
+  timers.advance(TRIAL_MS);
+  const trial = top(lines);
+  second.onClose(4000);
+  assert.equal(trial.closed, true);
+  timers.advance(1000);
+  top(lines).onFrame({ frame: "sync" });
+  timers.advance(TRIAL_MS * 3);
+  assert.equal(top(lines).kind, 0);
+  connection.stop();
+  assert.ok(lines.every((line) => line.closed || line === second || line.lost));
 });
 
-test("pauses grow to the cap and begin anywhere in the first second", () => {
-  const low = new Backoff(() => 0);
-  const high = new Backoff(() => 0.999999);
-  assert.equal(low.next(), 0);
-  const pauses = Array.from({ length: 12 }, () => high.next());
-  assert.ok(pauses[0] < 1000);
-  assert.ok(pauses.every((pause) => pause < CAP_MS));
-  assert.equal(pauses.at(-1), CAP_MS - 1);
-});
-
-test("typing is told seldom and taken back", () => {
-  const timers = new Timers();
-  const told = [];
-  const signal = new TypingSignal({ tell: (on) => told.push(on), timers, now: timers.now });
-  for (let n = 0; n < 10; n += 1) { signal.input(); timers.advance(100); }
-  assert.deepEqual(told, [true]);
-  timers.advance(6000);
-  assert.deepEqual(told, [true, false]);
-});
-
-test("only web addresses become links, and the text stays what it was", () => {
-  const text = "see https://shop.example/a(b). or javascript:alert(1), http://x.example/?q=1!";
-  const found = pieces(text);
-  assert.equal(found.map((piece) => piece.text).join(""), text);
-  assert.deepEqual(found.filter((piece) => piece.url).map((piece) => piece.url), ["https://shop.example/a(b)", "http://x.example/?q=1"]);
-});
-
-test("texts choose the plural form and fill in localised numbers", () => {
-  const texts = new Texts({ wait: { one: "{count} minute", other: "{count} minutes" }, hi: "Hi {name}" }, "en");
-  assert.equal(texts.t("wait", { count: 1 }), "1 minute");
-  assert.equal(texts.t("wait", { count: 1200 }), "1,200 minutes");
-  assert.equal(texts.t("hi", { name: "<b>" }), "Hi <b>");
+test("after a reload the line begins with the transport that worked, for a bounded time", () => {
+  const { memory } = onSecond();
+  assert.notEqual(memory.kept, null);
+  const again = stage({ transports: 2, memory });
+  again.connection.start();
+  assert.equal(top(again.lines).kind, 1);
+  top(again.lines).onFrame({ frame: "sync" });
+  again.timers.advance(TRIAL_MS * 2);
+  assert.equal(top(again.lines).kind, 0, "and goes on trying the first");
+  const later = stage({ transports: 2, memory: { ...memory, kept: { at: -REMEMBERED_MS, tries: 0 } } });
+  later.connection.start();
+  assert.equal(top(later.lines).kind, 0);
 });

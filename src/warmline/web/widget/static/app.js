@@ -17,7 +17,7 @@ let panel = null, page = null, isOpen = false, unread = 0, scheduled = false, fo
 const bridge = new HostBridge({
   origin,
   onPage: (given) => { page = given; },
-  onOpen: () => { isOpen = true; focusWanted = true; begin(); schedule(); },
+  onOpen: (still) => { isOpen = true; focusWanted = !still; begin(); schedule(); },
   onClose: () => { isOpen = false; schedule(); },
   onStored: (key, value) => chat.heard(key, value),
 });
@@ -25,8 +25,12 @@ const granted = grantedStorage("localStorage");
 const storage = granted ?? await bridge.hostStorage();
 const drafts = grantedStorage("sessionStorage") ?? new MapStorage();
 const session = new Session({ base, widget, storage, locks: granted && navigator.locks });
+const memory = {
+  get: () => { try { return JSON.parse(drafts.getItem(session.key("line"))); } catch { return null; } },
+  set: (tried) => { try { drafts.setItem(session.key("line"), JSON.stringify(tried)); } catch { /* this page only, then */ } },
+};
 const chat = new Chat({
-  base, session, storage, newId, transports: [webSocketTransport, eventStreamTransport], isOnline: () => navigator.onLine,
+  memory, base, session, storage, newId, transports: [webSocketTransport, eventStreamTransport], isOnline: () => navigator.onLine,
   onChange: () => schedule(), onEvent: (name, detail) => bridge.tell("event", { name, detail }),
 });
 
@@ -37,12 +41,12 @@ function ownPage() {
   });
 }
 
-// One drawing per frame at most; a hidden tab gets no frames, so it draws by timer to keep the unread count true.
+// One drawing per frame at most; a hidden tab or panel gets no frames, so it draws by timer to keep the unread count true.
 function schedule() {
   if (scheduled) return;
   scheduled = true;
   const draw = () => { scheduled = false; show(); };
-  if (document.hidden) setTimeout(draw, 50);
+  if (document.hidden || !isOpen) setTimeout(draw, 50);
   else requestAnimationFrame(draw);
 }
 
@@ -117,10 +121,13 @@ async function start() {
   });
   document.getElementById("boot").replaceWith(panel.node);
   tell("idle");
-  if (session.conversation) chat.enter(session.conversation);
+  if (session.conversation) {
+    panel.log.hush();  // all of it was heard before
+    chat.enter(session.conversation);
+  }
   if (isOpen) begin();
   schedule();
-  bridge.tell("ready", { title: texts.t("launcher.title"), accent: config.accent });
+  bridge.tell("ready", { title: texts.t("launcher.title"), accent: config.accent, conversation: Boolean(session.conversation) });
 }
 
 addEventListener("online", () => chat.line.retryNow());

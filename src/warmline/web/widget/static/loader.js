@@ -18,6 +18,7 @@
   var origin = source.origin;
   var base = origin + source.pathname.replace(/\/widget\/loader\.js$/, "");
   var flag = "warmline:" + widget;
+  var openFlag = flag + "/open";
   var WORDS = {
     en: ["Open chat", "Close chat", "Chat", "unread"], de: ["Chat öffnen", "Chat schließen", "Chat", "ungelesen"],
     fr: ["Ouvrir le chat", "Fermer le chat", "Chat", "non lus"], es: ["Abrir el chat", "Cerrar el chat", "Chat", "sin leer"],
@@ -28,7 +29,7 @@
   var rightToLeft = getComputedStyle(document.documentElement).direction === "rtl";
   var EVENTS = ["open", "close", "unread", "conversation-started", "message"];
   var listeners = {};
-  var isOpen = false, ready = false, forward = false, unread = 0, frame = null, root, button, badge, host;
+  var isOpen = false, ready = false, forward = false, unread = 0, again = false, frame = null, root, button, badge, host;
 
   var CSS = [
     ":host{all:initial}",
@@ -46,7 +47,7 @@
     "iframe{position:fixed;z-index:2147483001;bottom:88px;" + (rightToLeft ? "left" : "right") + ":20px;width:380px;height:min(640px,calc(100vh - 108px));border:0;",
     "border-radius:18px;background:#fff;color-scheme:normal;box-shadow:0 2px 6px rgba(40,20,10,.08),0 18px 60px rgba(40,20,10,.24);transform-origin:bottom right;",
     "opacity:0;visibility:hidden;transform:translateY(10px) scale(.985);transition:opacity .16s ease,transform .2s cubic-bezier(.2,.8,.2,1),visibility 0s .2s}",
-    "iframe.on{opacity:1;visibility:visible;transform:none;transition-delay:0s}",
+    "iframe.on{opacity:1;visibility:visible;transform:none;transition-delay:0s}iframe.still{transition:none}",
     "@media(prefers-color-scheme:dark){iframe{background:#1b1816}.badge{background:#f6efe9;color:#1d1a18;box-shadow:0 0 0 2px #1b1816}}",
     "@media(max-width:480px){.box{bottom:16px;" + (rightToLeft ? "left" : "right") + ":16px}",
     "iframe{inset:0;width:100%;height:100%;height:100dvh;border-radius:0}.box.open button{visibility:hidden}}",
@@ -59,9 +60,13 @@
     });
   }
 
-  function remember(on) {
-    // Host storage may be forbidden (sandbox, privacy mode): then the chat is simply loaded on the first click.
-    try { return on ? localStorage.setItem(flag, "1") : localStorage.getItem(flag) === "1"; } catch (_) { return false; }
+  // Host storage may be forbidden (sandbox, privacy mode): then the chat is loaded on the first click, and closed after a reload.
+  function note(store, key, on) {
+    try { if (on) window[store].setItem(key, "1"); else window[store].removeItem(key); } catch (_) { /* not kept, then */ }
+  }
+
+  function noted(store, key) {
+    try { return window[store].getItem(key) === "1"; } catch (_) { return false; }
   }
 
   // A browser that blocks third-party data gives the frame no storage of its own. Then the host page keeps its few values
@@ -80,6 +85,7 @@
   }
 
   function stored(event) {
+    if (event.key === flag && event.newValue) load();  // begun in another tab: this one shows what is unread
     if (forward && event.key && event.key.indexOf(flag + ":") === 0) send({ type: "stored", key: event.key, value: event.newValue });
   }
 
@@ -151,23 +157,31 @@
     root.appendChild(frame);
   }
 
-  function open() {
+  // `still`: as it was before the reload, without motion and without taking the keyboard from the page.
+  function show(still) {
     load();
     if (isOpen) return;
     isOpen = true;
+    note("sessionStorage", openFlag, true);
     host.classList.add("open");
+    frame.classList.toggle("still", still);
     // Made visible in the next frame, so that a new iframe has a state to move from.
     requestAnimationFrame(function () { if (isOpen) { frame.classList.add("on"); frame.tabIndex = 0; } });
     label();
-    post({ type: "open", page: page() });
+    post({ type: "open", still: still, page: page() });
     emit("open");
+  }
+
+  function open() {
+    show(false);
   }
 
   function close() {
     if (!isOpen) return;
     isOpen = false;
+    note("sessionStorage", openFlag, false);
     host.classList.remove("open");
-    frame.classList.remove("on");
+    frame.classList.remove("on", "still");
     frame.tabIndex = -1;
     label();
     post({ type: "close" });
@@ -185,7 +199,12 @@
       ready = true;
       if (data.title) frame.title = String(data.title);
       tint(data.accent, true);
-      post(isOpen ? { type: "open", page: page() } : { type: "page", page: page() });
+      post({ type: isOpen ? "open" : "page", page: page() });
+      // Nothing goes on any more: then the next page loads nothing, and a panel opened by itself would begin anew.
+      if (!data.conversation) note("localStorage", flag, false);
+      else if (again) show(true);
+      again = false;
+      note("sessionStorage", openFlag, isOpen);
     } else if (data.type === "close") {
       close();
     } else if (data.type === "unread") {
@@ -193,7 +212,7 @@
       label();
       emit("unread", unread);
     } else if (data.type === "event" && (data.name === "conversation-started" || data.name === "message")) {
-      if (data.name === "conversation-started") remember(true);
+      if (data.name === "conversation-started") note("localStorage", flag, true);
       emit(data.name, data.detail);
     }
   }
@@ -219,7 +238,8 @@
     try { tint(localStorage.getItem(flag + "/accent")); } catch (_) { /* storage forbidden: tinted when the chat is loaded */ }
     addEventListener("message", receive);
     addEventListener("storage", stored);
-    if (remember()) load();
+    again = noted("sessionStorage", openFlag);
+    if (again || noted("localStorage", flag)) load();
   }
 
   window.Warmline = {

@@ -9,7 +9,7 @@ import { SHOWN_MS, TypingSignal } from "./typing.js";
 
 export class Chat {
   /** onChange(); onEvent(name, detail) for "conversation-started" and "message". */
-  constructor({ base, session, storage, transports, newId, onChange, onEvent, isOnline, timers = globalThis, now = () => Date.now() }) {
+  constructor({ base, session, storage, transports, newId, onChange, onEvent, isOnline, memory, timers = globalThis, now = () => Date.now() }) {
     Object.assign(this, { session, storage, newId, onChange, onEvent, timers, now });
     this.state = emptyState();
     this.status = "idle";
@@ -17,7 +17,7 @@ export class Chat {
     this.renewed = false;
     this.fade = {};
     this.line = new Connection({
-      base, transports, timers, now, isOnline,
+      base, transports, timers, now, isOnline, memory,
       hello: () => ({ token: session.token, conversation: this.state.conversation, incarnation: this.state.incarnation, since: this.state.seq }),
       onFrame: (frame) => this.#receive(frame),
       onStatus: (status, code) => this.#lineIs(status, code),

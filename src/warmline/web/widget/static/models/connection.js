@@ -1,5 +1,6 @@
-// Keeps one live line to the server: WebSocket first, SSE + POST when sockets do not get through. It knows frames that belong
-// to the line (ping, drain, the first sync) and hands all others on; it knows nothing about the conversation itself.
+// Keeps one live line to the server: WebSocket first, SSE + POST when sockets do not get through, and back to the WebSocket when
+// one does: it is tried beside the living line and takes over with its sync. The line's own frames (ping, drain, the first sync)
+// stay here, all others are handed on; nothing is known here about the conversation itself.
 
 import { Backoff, STABLE_MS } from "./backoff.js";
 import { CODE } from "./transports.js";
@@ -7,6 +8,10 @@ import { CODE } from "./transports.js";
 export const SYNC_WITHIN_MS = 10000;   // a proxy may accept the upgrade and then swallow every byte
 export const SILENT_AFTER_MS = 60000;  // two missed pings of 25 s and some slack
 export const CATCH_UP_MS = 1500;       // how long a seq known to exist may be on its way before we ask again
+export const TRIAL_MS = 20000;         // on the second transport the first is tried again after about so long,
+export const TRIAL_CAP_MS = 600000;    // twice as long each time, up to this,
+const TRIAL_APART_MS = 30000;          // and no oftener than this when the network or the page comes back
+export const REMEMBERED_MS = 1800000;  // how long the next page in this tab begins with the transport that worked
 const SWITCH_AFTER = 2;                // failed attempts before the other transport gets its turn
 
 const isFinal = (code) => code >= 4500 && code < 4600;
@@ -15,17 +20,20 @@ export class Connection {
   /**
    * transports: in order of preference. hello(): {token, conversation, incarnation, since} at this moment.
    * onFrame(frame) gets sync, event, ack, refused, typing, read. onStatus(status, code) gets
-   * "connecting" | "online" | "reconnecting" | "offline" | "final".
+   * "connecting" | "online" | "reconnecting" | "offline" | "final". memory keeps {at, tries} of the last trial over a reload.
    */
-  constructor({ base, transports, hello, onFrame, onStatus, random = Math.random, timers = globalThis, now = () => Date.now(), isOnline = () => true }) {
-    Object.assign(this, { base, transports, hello, onFrame, onStatus, timers, now, isOnline });
+  constructor({ base, transports, hello, onFrame, onStatus, random = Math.random, timers = globalThis, now = () => Date.now(), isOnline = () => true, memory = { get: () => null, set() {} } }) {
+    Object.assign(this, { base, transports, hello, onFrame, onStatus, timers, now, isOnline, memory });
     this.backoff = new Backoff(random);
     this.random = random;
     this.status = "idle";
     this.line = null;
+    this.trial = null;
     this.synced = false;
     this.failures = 0;
-    this.choice = 0;
+    this.tried = memory.get();
+    if (this.tried && !(now() - this.tried.at < REMEMBERED_MS)) this.tried = null;
+    this.choice = this.tried && transports.length > 1 ? 1 : 0;
     this.heardAt = 0;
     this.timer = {};
   }
@@ -39,6 +47,7 @@ export class Connection {
 
   stop() {
     this.#clearAll();
+    this.#dropTrial();
     const line = this.line;
     this.line = null;
     this.synced = false;
@@ -55,7 +64,11 @@ export class Connection {
 
   /** The browser says the network is back, or the visitor pressed "try again". */
   retryNow() {
-    if (this.status === "idle" || this.status === "final" || this.line) return;
+    if (this.status === "idle" || this.status === "final") return;
+    if (this.line) {
+      if (this.tried && this.now() - this.tried.at > TRIAL_APART_MS) this.#try();
+      return;
+    }
     this.#clear("retry");
     this.#open();
   }
@@ -122,12 +135,66 @@ export class Connection {
     this.synced = true;
     this.failures = 0;
     this.#later("stable", STABLE_MS, () => this.backoff.reset());
+    if (this.choice > 0) {
+      this.#remember(this.tried ?? { at: this.now(), tries: 0 });
+      this.#planTrial();
+    } else if (this.tried) this.#remember(null);
     this.#tell("online");
+  }
+
+  #remember(tried) {
+    this.tried = tried;
+    this.memory.set(tried);
+  }
+
+  #planTrial() {
+    const pause = Math.min(TRIAL_CAP_MS, TRIAL_MS * 2 ** this.tried.tries) * (0.75 + this.random() / 2);
+    this.#later("trial", Math.max(this.random() * 2000, this.tried.at + pause - this.now()), () => this.#try());
+  }
+
+  /** Try the preferred transport beside the line that works. It takes over with its sync; until then nothing changes. */
+  #try() {
+    if (this.trial || !this.synced || this.choice === 0) return;
+    this.#remember({ at: this.now(), tries: this.tried.tries + 1 });
+    const line = this.transports[0].open({
+      base: this.base,
+      hello: this.hello(),
+      onFrame: (frame) => {
+        if (this.line === line) this.#receive(frame);
+        else if (this.trial === line && frame.frame === "sync") this.#takeOver(frame);
+      },
+      onClose: (code) => {
+        if (this.line === line) return this.#lost(code);
+        if (this.trial !== line) return;
+        this.#clear("trialSync");
+        this.trial = null;
+        if (this.synced) this.#planTrial();
+      },
+    });
+    this.trial = line;
+    this.#later("trialSync", SYNC_WITHIN_MS, () => line.close());
+  }
+
+  #takeOver(sync) {
+    const old = this.line;
+    this.#clearAll();
+    this.line = this.trial;
+    this.trial = null;
+    this.choice = 0;
+    old.close();
+    this.#receive(sync);
+  }
+
+  #dropTrial() {
+    const { trial } = this;
+    this.trial = null;
+    trial?.close();
   }
 
   #lost(code) {
     const wasSynced = this.synced;
     this.#clearAll();
+    this.#dropTrial();
     this.line = null;
     this.synced = false;
     if (this.status === "idle") return;

@@ -20,8 +20,10 @@ export function applySync(state, frame) {
     next = result.state;
     gap ||= result.gap;
   }
-  if (frame.mode === "gap" && next.seq !== frame.seq) gap = true;
+  if (frame.mode === "gap" && next.seq < frame.seq) gap = true;
   if (gap) return { state: { ...emptyState(frame.conversation), incarnation: null }, gap: true };
+  // Another line was ahead of this one: what it told is newer than the state given here.
+  if (frame.mode === "gap" && next.seq > frame.seq) return { state: { ...next, synced: true, reads: mergedReads(state, next, frame) }, gap: false };
   const truncated = frame.mode === "snapshot" ? frame.events.length > 0 && frame.events[0].seq > 1 && frame.events[0].type !== "conversation.started" : next.truncated;
   return { state: { ...withServerState(next, frame.state), incarnation: frame.incarnation, seq: frame.seq, truncated, synced: true, reads: mergedReads(state, next, frame) }, gap: false };
 }
@@ -110,12 +112,15 @@ const REDUCERS = {
 /** The client ids among the items: their optimistic copies are no longer needed. */
 export const knownClientIds = (state) => new Set(state.items.map((item) => item.clientId).filter(Boolean));
 
-const fromOthers = (item) => item.kind === "message" && item.author.kind !== "visitor";
+const NEWS = new Set(["joined", "rung_failed", "failed"]);
 
-/** The highest seq of a message from somebody else: what a read mark is about. */
-export const lastForeignSeq = (state) => state.items.reduce((top, item) => (fromOthers(item) ? item.seq : top), 0);
+/** What a visitor who is not looking wants to know of: what others said, that somebody came, that nobody could. */
+const isNews = (item) => (item.kind === "message" ? item.author.kind !== "visitor" : NEWS.has(item.name));
 
-export const unreadCount = (state) => state.items.filter((item) => fromOthers(item) && item.seq > state.reads.visitor).length;
+/** The highest seq of something from others: what a read mark is about. */
+export const lastForeignSeq = (state) => state.items.reduce((top, item) => (isNews(item) ? item.seq : top), 0);
+
+export const unreadCount = (state) => state.items.filter((item) => isNews(item) && item.seq > state.reads.visitor).length;
 
 export const isWaiting = (state) => ["requested", "offered", "queued", "transferring"].includes(state.handover?.state);
 

@@ -5,14 +5,14 @@ import { MapStorage } from "./browser.js";
 const STORAGE_WITHIN_MS = 1000;
 
 export class HostBridge {
-  /** onOpen(), onClose(), onPage(page), onStored(key, value): another tab of the host page changed what it keeps for us. */
+  /** onOpen(still): the panel stands open after a reload, nobody pressed anything. onClose(), onPage(page), onStored(key, value): another tab of the host page changed what it keeps for us. */
   constructor({ origin, onOpen, onClose, onPage, onStored }) {
     this.origin = origin;
     this.window = window.parent === window ? null : window.parent;
     addEventListener("message", ({ source, origin: from, data }) => {
       if (source !== this.window || from !== origin || data?.warmline !== 1) return;
       if (data.page && typeof data.page === "object") onPage(pageOf(data.page));
-      if (data.type === "open") onOpen();
+      if (data.type === "open") onOpen(data.still === true);
       else if (data.type === "close") onClose();
       else if (data.type === "kept") this.kept?.(data.values ?? {});
       else if (data.type === "stored") {

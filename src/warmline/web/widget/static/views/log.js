@@ -12,12 +12,12 @@ export class Log {
   constructor({ texts, onReply, onRetry, onSeen, hasContact }) {
     Object.assign(this, { texts, t: texts.t, onReply, onRetry, onSeen, hasContact, views: new Map() });
     this.list = h("ol", { class: "messages" });
-    const live = h("div", { class: "live", role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": this.t("log.label") }, this.list);
+    this.live = h("div", { class: "live", role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": this.t("log.label") }, this.list);
     this.typing = h("div", { class: "typing", hidden: true }, h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")));
     this.typingName = h("span", { class: "typing-name" });
     this.typing.append(this.typingName);
     this.newer = h("button", { class: "newer", type: "button", hidden: true, onclick: () => this.toEnd(true) }, icon("down"), this.t("log.newer"));
-    this.scroller = h("div", { class: "scroller", tabindex: "0" }, live, this.typing);
+    this.scroller = h("div", { class: "scroller", tabindex: "0" }, this.live, this.typing);
     this.node = h("div", { class: "log" }, this.scroller, this.newer);
     this.atEnd = true;
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -31,10 +31,16 @@ export class Log {
     this.last = lastRow?.key;
     this.buttons = openButtons(state, rows.some((row) => row.delivery === "sending"));
     reconcile(this.list, this.views, rows, (row) => this.#build(row));
+    if (state.synced && this.live.getAttribute("aria-live") === "off") setTimeout(() => this.live.setAttribute("aria-live", "polite"), 500);
     this.#showTyping(state);
     const own = lastRow?.author?.kind === "visitor";
     if (this.atEnd || (own && before !== this.last)) this.toEnd();
     else if (before !== this.last && before !== undefined) this.newer.hidden = false;
+  }
+
+  /** The first filling is not read out: it is what the visitor has had before a reload. */
+  hush() {
+    this.live.setAttribute("aria-live", "off");
   }
 
   toEnd(smooth = false) {
