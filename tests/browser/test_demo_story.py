@@ -69,8 +69,9 @@ async def test_from_the_first_question_to_the_goodbye(demo: Demo, browser: Brows
 
     before = await visitor.bubbles.all_inner_texts()
     await visitor.page.reload()
-    await visitor.open_again()
     await expect(visitor.bubbles).to_have_text(before)
+    await expect(visitor.widget.get_by_label("Your message")).to_be_visible()
+    assert await visitor.page.evaluate("document.activeElement.tagName") == "BODY", "it opens, but takes no keyboard"
     await expect(visitor.widget.locator(".header .title")).to_have_text("Mina Okafor")
 
     second = Visitor(await new_tab(context, complaints), demo.base)
@@ -106,8 +107,12 @@ async def test_who_is_declined_is_told_and_waits_at_the_next_desk(
     await console.goto(f"{demo.base}/console/desk")
 
     await agent.press("Decline")
-    await expect(visitor.widget.locator(".line-rung_failed")).to_have_count(1)
-    await expect(visitor.waiting).to_contain_text("I am asking another team")
+    await expect(visitor.widget.locator(".line-rung_failed")).to_contain_text("I am asking another team")
+    await expect(visitor.widget.get_by_text("I am asking another team")).to_have_count(1)
+    await expect(visitor.waiting).to_contain_text("Would you like to go on waiting?")
+    await visitor.waiting.get_by_role("button", name="Keep waiting").click()
+    await expect(visitor.waiting).not_to_contain_text("Would you like")
+    await expect(visitor.widget.get_by_label("Your message")).to_be_focused()
     await expect(visitor.waiting.get_by_role("button", name="Stop waiting")).to_be_enabled()
     await expect(console.locator("#desk-board [data-conversation]")).to_have_count(1)
     await visitor.page.screenshot(path=demo.folder / SHOT_FOLDER / "declined.png")

@@ -48,9 +48,11 @@ async def test_the_keyboard_stays_in_the_chat_whatever_ends(demo: Demo, browser:
     await visitor.ask_for_a_person()
     await press(visitor, end)
     await expect(question).to_contain_text("Stop waiting for a person?")
+    await expect(visitor.waiting).to_be_hidden()
     assert await found(visitor) == []
     await visitor.page.keyboard.press("Escape")
     await expect(end).to_be_focused()
+    await expect(visitor.waiting).to_be_visible()
     await press(visitor, visitor.waiting.get_by_role("button", name="Stop waiting"))
     await expect(field).to_be_focused()
 

@@ -22,12 +22,6 @@ export class ContactForm {
       h("div", { class: "actions" }, this.send, h("button", { class: "link", type: "button", onclick: onCancel }, t("contact.cancel"))));
   }
 
-  open(visible) {
-    if (this.node.hidden !== visible) return;
-    this.node.hidden = !visible;
-    if (visible) this.fields.name.focus();
-  }
-
   /** pending: on its way; failed: the server refused it. */
   update({ pending, failed }) {
     this.send.setAttribute("aria-disabled", String(pending));

@@ -33,36 +33,33 @@ export class Banner {
 }
 
 export class EndQuestion {
-  constructor({ texts, onEnd, onClosed }) {
-    Object.assign(this, { t: texts.t, onClosed, shown: "" });
+  constructor({ texts, onEnd, onClose }) {
+    Object.assign(this, { t: texts.t, shown: "" });
     this.title = h("p", { class: "card-title", id: "end-question" });
     this.note = h("p", { class: "card-note", id: "end-note" });
-    this.yes = h("button", { class: "button danger", type: "button", onclick: () => { this.open(false); onEnd(); } });
-    this.no = h("button", { class: "button", type: "button", onclick: () => this.open(false) });
+    this.yes = h("button", { class: "button danger", type: "button", onclick: onEnd });
+    this.no = h("button", { class: "button", type: "button", onclick: onClose });
     this.node = h("div", { class: "card question", role: "alertdialog", "aria-labelledby": "end-question", "aria-describedby": "end-note", hidden: true },
       this.title, this.note, h("div", { class: "actions" }, this.yes, this.no));
   }
 
-  /** Ends what is going on: the talk with a person or the wait for one; else the whole conversation. It says which. */
+  /**
+   * Ends what is going on: the talk with a person or the wait for one; else the whole conversation. It says which.
+   * True when it has become another question: an answer to the old one must not fall on the new one.
+   */
   update(state) {
     const { t } = this;
     const stage = state.handover?.state ?? "";
-    const name = state.handover?.agent?.name || t("author.agent");
-    const mark = `${stage}|${name}`;
-    if (mark === this.shown) return;
-    this.shown = mark;
     const talking = stage === "connected" || stage === "transferring";
+    const name = state.handover?.agent?.name || t("author.agent");
+    const mark = talking ? `talk ${name}` : stage ? "wait" : "all";
+    if (mark === this.shown) return false;
+    this.shown = mark;
     this.title.textContent = talking ? t("end.question_agent", { name }) : t(stage ? "end.question_waiting" : "end.question");
     this.note.textContent = stage ? t("end.stays") : "";
     this.yes.textContent = t(talking ? "end.yes_agent" : stage ? "waiting.cancel" : "end.yes");
     this.no.textContent = t(stage && !talking ? "end.no_waiting" : "end.no");
-  }
-
-  open(visible) {
-    if (this.node.hidden !== visible) return;
-    this.node.hidden = !visible;
-    if (visible) this.no.focus();
-    else this.onClosed();
+    return true;
   }
 }
 

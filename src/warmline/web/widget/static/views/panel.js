@@ -11,14 +11,14 @@ import { WaitingCard } from "./waiting.js";
 
 export class Panel {
   constructor({ texts, config, chat, draft, onClose, onAgain, onRetry, onSeen }) {
-    Object.assign(this, { chat, onSeen, shown: {} });
-    this.header = new Header({ texts, config, onClose, onEnd: () => this.question.open(this.question.node.hidden) });
+    Object.assign(this, { chat, onSeen, shown: {}, asking: false, writing: false });
+    this.header = new Header({ texts, config, onClose, onEnd: () => this.#ask(!this.asking) });
     this.log = new Log({ texts, onReply: (text, id) => { chat.say(text, id); this.composer.focus(); }, onRetry: (id) => chat.outbox.retry(id), onSeen });
     this.banner = new Banner({ texts, onRetry });
-    this.question = new EndQuestion({ texts, onEnd: () => chat.end(), onClosed: () => this.header.end.focus() });
-    this.waiting = new WaitingCard({ texts, onCancel: () => chat.cancelWaiting(), onContact: () => this.#contact(true) });
-    this.offer = new ContactOffer({ texts, onOpen: () => this.#contact(true) });
-    this.contact = new ContactForm({ texts, onSend: (values) => chat.leaveContact(values), onCancel: () => { this.#contact(false); this.composer.focus(); } });
+    this.question = new EndQuestion({ texts, onEnd: () => { this.asking = false; this.#arrange(); this.focus(); chat.end(); }, onClose: () => this.#ask(false) });
+    this.waiting = new WaitingCard({ texts, onCancel: () => chat.cancelWaiting(), onContact: () => this.#write(true), onKeep: () => this.update() });
+    this.offer = new ContactOffer({ texts, onOpen: () => this.#write(true) });
+    this.contact = new ContactForm({ texts, onSend: (values) => chat.leaveContact(values), onCancel: () => this.#write(false) });
     this.ended = new EndedCard({ texts, onAgain });
     this.composer = new Composer({ texts, draft, onSend: (text) => chat.say(text), onInput: () => chat.typed(), onFocus: onSeen });
     this.trouble = h("p", { class: "toast", role: "alert", hidden: true }, texts.t("action.failed"));
@@ -31,19 +31,13 @@ export class Panel {
     const { chat } = this;
     const { state, items } = chat;
     const held = document.activeElement;
-    const closed = state.status === "closed";
     this.header.update(state);
     if (this.shown.status !== chat.status) this.banner.update(this.shown.status = chat.status);
-    this.question.update(state);
+    if (this.question.update(state)) this.asking = false;
     this.waiting.update(state, items);
     this.#updateContact(state, items);
     this.trouble.hidden = !items.some((item) => (item.frame.frame === "cancel" || item.frame.frame === "end") && item.state === "failed");
-    if (closed) {
-      this.question.node.hidden = true;
-      this.#contact(false);
-    }
-    this.ended.node.hidden = !closed;
-    this.composer.show(Boolean(state.conversation) && !closed);
+    this.#arrange();
     this.log.update(state, items);
     // What had the keyboard is gone: it goes where the visitor can go on, and never out of the panel.
     if (document.hasFocus() && held?.closest("[hidden]")) this.focus();
@@ -51,8 +45,8 @@ export class Panel {
 
   /** Esc: leave the innermost thing. False when there was nothing to leave but the panel itself. */
   escape() {
-    if (!this.question.node.hidden) this.question.open(false);
-    else if (!this.contact.node.hidden) this.contact.onCancel();
+    if (this.asking) this.#ask(false);
+    else if (this.writing) this.#write(false);
     else return false;
     return true;
   }
@@ -64,11 +58,32 @@ export class Panel {
     else this.header.title.focus();
   }
 
-  #contact(open) {
-    this.contact.open(open);
-    this.node.classList.toggle("with-form", open);
-    this.offer.node.hidden = open || !this.chat.state.offerContact;
-    this.waiting.node.hidden = open || !isWaiting(this.chat.state);
+  /** One card at a time stands above the composer, the most pressing one; the others come back when it has been dealt with. */
+  #arrange() {
+    const { state } = this.chat;
+    const closed = state.status === "closed";
+    if (closed) this.asking = this.writing = false;
+    const place = [
+      [closed, this.ended], [this.asking, this.question], [this.writing, this.contact], [isWaiting(state), this.waiting], [state.offerContact, this.offer],
+    ];
+    const [, top] = place.find(([wanted]) => wanted) ?? [];
+    for (const [, card] of place) card.node.hidden = card !== top;
+    this.node.classList.toggle("with-form", top === this.contact);
+    this.composer.show(Boolean(state.conversation) && !closed);
+  }
+
+  #ask(open) {
+    this.asking = open;
+    this.#arrange();
+    if (open) this.question.no.focus();
+    else this.header.end.focus();
+  }
+
+  #write(open) {
+    this.writing = open;
+    this.#arrange();
+    if (open) this.contact.fields.name.focus();
+    else this.composer.focus();
   }
 
   #updateContact(state, items) {
@@ -76,11 +91,7 @@ export class Panel {
     this.contact.update({ pending: sent.some((item) => item.state !== "failed"), failed: sent.some((item) => item.state === "failed") });
     const left = state.items.filter((item) => item.name === "contact_left").length;
     // Our own details have arrived (or those given in another tab): the form has done its work.
-    if (this.shown.left !== undefined && left > this.shown.left) { this.contact.open(false); this.composer.focus(); }
+    if (this.writing && this.shown.left !== undefined && left > this.shown.left) this.#write(false);
     this.shown.left = left;
-    const open = !this.contact.node.hidden;
-    this.node.classList.toggle("with-form", open);
-    this.offer.node.hidden = open || !state.offerContact;
-    if (open) this.waiting.node.hidden = true;
   }
 }

@@ -5,23 +5,22 @@ import { isWaiting } from "../models/conversation.js";
 import { h } from "./dom.js";
 
 export class WaitingCard {
-  constructor({ texts, onCancel, onContact }) {
+  constructor({ texts, onCancel, onContact, onKeep }) {
     Object.assign(this, { texts, t: texts.t, shown: "" });
     this.title = h("p", { class: "card-title" });
     this.detail = h("p", { class: "card-detail" });
     this.note = h("p", { class: "card-note" });
     this.cancel = h("button", { class: "button", type: "button", onclick: onCancel }, this.t("waiting.cancel"));
+    this.keep = h("button", { class: "button primary", type: "button", onclick: () => { this.kept = this.epoch; onKeep(); } }, this.t("end.no_waiting"));
     this.contact = h("button", { class: "link", type: "button", onclick: onContact }, this.t("waiting.contact"));
     this.node = h("section", { class: "card waiting", hidden: true },
       h("div", { class: "row" }, h("span", { class: "breath", "aria-hidden": "true" }, h("i"), h("i")), h("div", { role: "status" }, this.title, this.detail)),
-      this.note, h("div", { class: "actions" }, this.cancel, this.contact));
+      this.note, h("div", { class: "actions" }, this.keep, this.cancel, this.contact));
   }
 
   update(state, outbox) {
     const { t, texts } = this;
-    const waiting = isWaiting(state);
-    this.node.hidden = !waiting;
-    if (!waiting) return;
+    if (!isWaiting(state)) return;
     const { state: stage, position, waitMinutes, text, since, asked } = state.handover;
     const title = stage === "transferring" ? t("waiting.transferring") : position ? t("waiting.position", { count: position })
       : stage === "queued" ? t("waiting.queued") : t("waiting.looking");
@@ -32,8 +31,11 @@ export class WaitingCard {
     this.contact.hidden = stage === "transferring";
     // Not disabled: that would throw the keyboard out of the button. A second press changes nothing.
     this.cancel.setAttribute("aria-disabled", String(outbox.some((item) => item.frame.frame === "cancel" && item.state !== "failed")));
-    // A desk was given up and the next one is tried: the visitor is asked, and the buttons below are the answers.
-    const note = asked ? [text, t("waiting.ask")].filter(Boolean).join(" ") : text || t("waiting.hint");
+    // A desk was given up and the next one is tried, which the log has just told: the visitor is asked once, the buttons are the answers.
+    const asking = asked && this.kept !== state.ownerEpoch;
+    this.epoch = state.ownerEpoch;
+    this.keep.hidden = !asking;
+    const note = asking ? t("waiting.ask") : asked ? t("waiting.hint") : text || t("waiting.hint");
     const mark = [title, detail, note].join("|");
     if (mark === this.shown) return;
     this.shown = mark;
