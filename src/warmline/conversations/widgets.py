@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
@@ -59,29 +59,38 @@ class Widget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_widget(widget: Widget) -> Widget:
-    """The widget in canonical form.  Raises Invalid naming the field."""
-    if not 1 <= len(widget.name.strip()) <= 200:
-        raise Invalid("A widget needs a name of 1 to 200 characters.", path="$.name")
-    origins = tuple(
-        dict.fromkeys(check_origin(text, f"$.allowed_origins[{i}]") for i, text in enumerate(widget.allowed_origins))
-    )
-    if widget.look.accent and not _COLOUR.fullmatch(widget.look.accent):
-        raise Invalid("A colour is written like #1f6f5c.", path="$.look.accent")
-    for key in ("title", "subtitle", "bot_name"):
-        if len(getattr(widget.look, key)) > 120:
-            raise Invalid("At most 120 characters.", path=f"$.look.{key}")
-    for i, step in enumerate(widget.ladder):
-        _check_step(step, i)
+    """The widget in canonical form.  Raises Invalid naming the first field that is wrong."""
+    for fault in faults_of(widget):
+        raise fault
+    origins = tuple(dict.fromkeys(check_origin(text, "$.allowed_origins") for text in widget.allowed_origins))
     return replace(widget, name=widget.name.strip(), allowed_origins=origins)
 
 
-def _check_step(step: LadderStep, index: int) -> None:
+def faults_of(widget: Widget) -> Iterator[Invalid]:
+    """Everything that is wrong with a widget, each naming its field."""
+    if not 1 <= len(widget.name.strip()) <= 200:
+        yield Invalid("A widget needs a name of 1 to 200 characters.", path="$.name")
+    for i, text in enumerate(widget.allowed_origins):
+        try:
+            check_origin(text, f"$.allowed_origins[{i}]")
+        except Invalid as fault:
+            yield fault
+    if widget.look.accent and not _COLOUR.fullmatch(widget.look.accent):
+        yield Invalid("A colour is written like #1f6f5c.", path="$.look.accent")
+    for key in ("title", "subtitle", "bot_name"):
+        if len(getattr(widget.look, key)) > 120:
+            yield Invalid("At most 120 characters.", path=f"$.look.{key}")
+    for i, step in enumerate(widget.ladder):
+        yield from _faults_of_step(step, i)
+
+
+def _faults_of_step(step: LadderStep, index: int) -> Iterator[Invalid]:
     if len(step.text) > 500:
-        raise Invalid("At most 500 characters.", path=f"$.ladder[{index}].text")
+        yield Invalid("At most 500 characters.", path=f"$.ladder[{index}].text")
     for key in ("answer_within_s", "connect_within_s", "idle_after_s", "lost_after_s"):
         value = getattr(step, key)
         if value is not None and not 0.1 <= value <= 30 * 86_400:
-            raise Invalid("A deadline lies between 0.1 seconds and 30 days.", path=f"$.ladder[{index}].{key}")
+            yield Invalid("A deadline lies between 0.1 seconds and 30 days.", path=f"$.ladder[{index}].{key}")
 
 
 def check_origin(text: str, path: str) -> str:

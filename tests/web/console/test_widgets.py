@@ -105,11 +105,11 @@ async def test_faults_of_a_rung_stand_at_the_rung(sqlite_pair: StorePair) -> Non
     async with staged(sqlite_pair) as stage, signed_in(stage) as admin:
         good = {"connection_id": stage.desk_id}
         for rung, place in (
-            ({"connection_id": stage.desk_id, "answer_within_s": "soon"}, "rung-1-answer_within_s-error"),
-            ({"connection_id": stage.desk_id, "idle_after_s": "-1"}, "rung-1-idle_after_s-error"),
-            ({"connection_id": stage.desk_id, "idle_after_s": "nan"}, "rung-1-idle_after_s-error"),
-            ({"connection_id": "nowhere"}, "rung-1-connection-error"),
-            ({"connection_id": stage.desk_id, "text": "x" * 501}, "rung-1-text-error"),
+            ({"connection_id": stage.desk_id, "answer_within_s": "soon"}, "field-ladder-1-answer_within_s-error"),
+            ({"connection_id": stage.desk_id, "idle_after_s": "-1"}, "field-ladder-1-idle_after_s-error"),
+            ({"connection_id": stage.desk_id, "idle_after_s": "nan"}, "field-ladder-1-idle_after_s-error"),
+            ({"connection_id": "nowhere"}, "field-ladder-1-connection_id-error"),
+            ({"connection_id": stage.desk_id, "text": "x" * 501}, "field-ladder-1-text-error"),
         ):
             answer = await admin.post(LIST, *filled(stage, good, rung))
             assert answer.status == 400

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from warmline.accounts import access
 from warmline.accounts.access import Scope
-from warmline.bots.script import default_script
+from warmline.bots.script import default_script, parse_script
 from warmline.bots.service import Bot
 from warmline.kernel.errors import Conflict, Invalid, WarmlineError
 from warmline.web.console import flashes
@@ -22,6 +22,7 @@ from warmline.web.console.visit import Visit
 _PATH = "/console/bots"
 _SEE = {"scope": Scope.WIDGETS_READ}
 _CHANGE = {"scope": Scope.WIDGETS_WRITE, "max_form": 256 * 1024}
+_NAME_LENGTH = 200
 _ENTRY = re.compile(r"script\.faq\[(\d+)\](?:\.(.+))?")
 
 flashes.register("bot-saved", "The bot is saved. Running conversations go on with the new script.")
@@ -51,7 +52,9 @@ def show_new_bot(visit: Visit) -> Response[str]:
 
 @post("/bots", opt=_CHANGE)
 async def create_bot(visit: Visit) -> Response[str]:
-    form = await visit.form()
+    form = _checked(await visit.form())
+    if form.errors:
+        return _page(visit, None, form, 400)
     try:
         make = partial(
             administration(visit).bots.create,
@@ -77,6 +80,9 @@ async def change_bot(visit: Visit, bot_id: FromPath[str]) -> Response[str]:
     if form.text("updated_at") != str(bot.updated_at):
         late = Conflict("Somebody else has saved this bot in the meantime. Look at it again, then save yours.")
         return _page(visit, bot, form.with_error(late), late.status)
+    form = _checked(form)
+    if form.errors:
+        return _page(visit, bot, form, 400)
     try:
         await at.bots.update(bot_id, name=form.text("name"), script=_script(form), actor=visit.principal.actor)
     except Invalid as error:
@@ -101,6 +107,20 @@ def _page(visit: Visit, bot: Bot | None, form: Form, status: int = 200) -> Respo
         script=form.text("script", stored),
         may_change=access.widgets.may_write(visit.principal),
     )
+
+
+def _checked(form: Form) -> Form:
+    form = form.checked(lambda: _check_name(form.text("name")))
+    try:
+        parse_script(_script(form))
+    except Invalid as error:
+        form = _explain(form, error)
+    return form
+
+
+def _check_name(name: str) -> None:
+    if not 1 <= len(name.strip()) <= _NAME_LENGTH:
+        raise Invalid(f"A bot needs a name of 1 to {_NAME_LENGTH} characters.", path="$.name")
 
 
 def _script(form: Form) -> str:

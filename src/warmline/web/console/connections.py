@@ -65,6 +65,9 @@ async def create_connection(visit: Visit) -> Response[str]:
     kind = at.connections.kinds.get(form.text("kind"))
     if kind is None:
         return await _new_page(visit, form, 400)
+    form = connections_form.checked(kind, form)
+    if form.errors:
+        return await _new_page(visit, form, 400)
     try:
         make = partial(
             at.connections.create,
@@ -137,6 +140,9 @@ async def show_settings(visit: Visit, connection_id: FromPath[str]) -> Response[
 async def change_settings(visit: Visit, connection_id: FromPath[str]) -> Response[str]:
     at, form = administration(visit), await visit.form()
     connection = at.connections.get(connection_id)
+    form = connections_form.checked(kind_of(visit, connection), form, connection)
+    if form.errors:
+        return await _settings_page(visit, connection, form, 400)
     try:
         await at.connections.update(
             visit.principal,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
 from litestar import Request
 
-from warmline.kernel.errors import Invalid, TooLarge, WarmlineError
+from warmline.kernel.errors import Forbidden, Invalid, TooLarge, WarmlineError
 
 MAX_BODY = 64 * 1024
 _MAX_FIELDS = 200
@@ -36,6 +37,21 @@ class Form:
         """The same fields with the error under the one its ``path`` names; key ``""`` holds what fits no field."""
         path = str(error.fields.get("path", "$"))
         return Form(self._pairs, {**self.errors, path.removeprefix("$").removeprefix("."): error.detail})
+
+    def checked(self, *checks: Callable[[], object]) -> Form:
+        """The same fields with the error of every check that refuses: people put right all of them at once."""
+        form = self
+        for check in checks:
+            try:
+                check()
+            except (Invalid, Forbidden) as error:
+                form = form.with_error(error)
+        return form
+
+
+def field_id(name: str) -> str:
+    """The id that a field's element has on every page, so that a summary can lead to it."""
+    return "field-" + name.replace("]", "").replace("[", "-").replace(".", "-")
 
 
 async def read_form(request: Request[Any, Any, Any], limit: int = MAX_BODY) -> Form:

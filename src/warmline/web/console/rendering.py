@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from warmline.kernel.clock import to_rfc3339
 from warmline.web.assets import Assets
+from warmline.web.console.forms import field_id
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MACROS = ("ui/controls.html", "ui/display.html", "ui/chat.html")
@@ -32,6 +33,7 @@ class Renderer:
         self._environment.globals["asset"] = assets.url
         self._environment.filters["rfc3339"] = to_rfc3339
         self._environment.filters["when"] = _when
+        self._environment.filters["field_id"] = field_id
 
     @cached_property
     def ui(self) -> SimpleNamespace:

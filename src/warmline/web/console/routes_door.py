@@ -8,6 +8,8 @@ from litestar import Response, get, post
 
 from warmline.kernel.errors import Conflict, Invalid, RateLimited, Unauthorized
 from warmline.web.console.admission import PUBLIC
+from warmline.web.console.forms import Form
+from warmline.web.console.routes_members import check_person
 from warmline.web.console.visit import Visit, Visitation, door_cookie_name, local_path, session_cookie_name
 
 _ANYBODY = {PUBLIC: True}
@@ -46,7 +48,7 @@ async def sign_out(visit: Visit) -> Response[str]:
 async def show_set_up(visit: Visit) -> Response[str]:
     if await visit.ctx.accounts.has_members():
         return visit.redirect("/console/sign-in")
-    return visit.page("pages/set_up.html", needs_code=bool(visit.ctx.first_run_code))
+    return _set_up_page(visit, Form())
 
 
 @post("/set-up", opt=_ANYBODY)
@@ -55,19 +57,20 @@ async def set_up(visit: Visit) -> Response[str]:
     accounts = visit.ctx.accounts
     if await accounts.has_members():
         return visit.redirect("/console/sign-in")
+    form = check_person(form.checked(lambda: _check_code(visit, form.text("code"))))
+    if form.errors:
+        return _set_up_page(visit, form, 400)
     try:
-        _check_code(visit, form.text("code"))
         await accounts.sign_up_first_member(form.text("email"), form.text("name"), form.text("password"))
     except Conflict:
         return visit.redirect("/console/sign-in")
     except Invalid as error:
-        return visit.page(
-            "pages/set_up.html",
-            status=error.status,
-            form=form.with_error(error),
-            needs_code=bool(visit.ctx.first_run_code),
-        )
+        return _set_up_page(visit, form.with_error(error), error.status)
     return await _open_session(visit, form.text("email"), form.text("password"), "", "set-up")
+
+
+def _set_up_page(visit: Visit, form: Form, status: int = 200) -> Response[str]:
+    return visit.page("pages/set_up.html", status=status, form=form, needs_code=bool(visit.ctx.first_run_code))
 
 
 def _check_code(visit: Visit, code: str) -> None:

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 
 from warmline.accounts import access
 from warmline.accounts.access import KEY_SCOPES, Scope
-from warmline.accounts.model import NewKey
+from warmline.accounts.model import LABEL_LENGTH, NewKey, parse_line
 from warmline.kernel.clock import DAY, SECOND
 from warmline.kernel.errors import Conflict, Forbidden, Invalid
 from warmline.web.console.forms import Form
@@ -39,9 +39,15 @@ def show_new_key(visit: Visit) -> Response[str]:
 @post("/keys", opt=_CHANGE)
 async def create_key(visit: Visit) -> Response[str]:
     form = await visit.form()
+    form = form.checked(
+        lambda: parse_line(form.text("label"), path="$.label", longest=LABEL_LENGTH),
+        lambda: access.parse_scopes(form.texts("scopes"), granted_by=visit.principal),
+        lambda: _days(form),
+    )
+    if form.errors:
+        return _new_page(visit, form, 400)
     try:
-        days = _number(form.text("lifetime", "0"), {days for days, _ in LIFETIMES}, "$.lifetime")
-        outcome = await once(visit, "key", partial(_make, visit, form, days), lambda new: new.record.id)
+        outcome = await once(visit, "key", partial(_make, visit, form, _days(form)), lambda new: new.record.id)
     except (Invalid, Forbidden) as error:
         return _new_page(visit, form.with_error(error), error.status)
     if outcome.made is None:
@@ -106,6 +112,10 @@ async def _key_page(visit: Visit, key_id: str, form: Form | None = None, status:
     key = await visit.ctx.api_keys.get(visit.principal, key_id)
     now = visit.ctx.clock.now()
     return visit.page("pages/key.html", status=status, form=form, key=key, now=now, overlaps=OVERLAPS)
+
+
+def _days(form: Form) -> int:
+    return _number(form.text("lifetime", "0"), {days for days, _ in LIFETIMES}, "$.lifetime")
 
 
 def _number(text: str, allowed: set[int], path: str) -> int:

@@ -9,8 +9,9 @@ from litestar.params import FromPath
 
 from warmline.accounts import access
 from warmline.accounts.access import Scope
-from warmline.accounts.model import Role
+from warmline.accounts.model import NAME_LENGTH, Role, check_password, fold_email, parse_email, parse_line
 from warmline.kernel.errors import Conflict, Invalid
+from warmline.web.console.forms import Form
 from warmline.web.console.once import once
 from warmline.web.console.visit import Visit
 
@@ -33,7 +34,10 @@ def show_new_member(visit: Visit) -> Response[str]:
 
 @post("/members", opt=_CHANGE)
 async def create_member(visit: Visit) -> Response[str]:
-    form = await visit.form()
+    form = check_person(await visit.form())
+    form = form.checked(lambda: parse_role(form.text("role")))
+    if form.errors:
+        return visit.page("pages/member_new.html", status=400, form=form)
     try:
         role = parse_role(form.text("role"))
         fields = form.text("email"), form.text("name"), role, form.text("password")
@@ -73,6 +77,16 @@ async def change_enabled(visit: Visit, member_id: FromPath[str]) -> Response[str
         member = await visit.ctx.accounts.get_member(member_id)
         return visit.page("pages/member.html", status=error.status, member=member, form=form.with_error(error))
     return visit.redirect(_PATH, "member-enabled" if enabled else "member-disabled")
+
+
+def check_person(form: Form) -> Form:
+    """The form with a sentence under each of name, e-mail address and password that cannot be taken."""
+    email = form.text("email")
+    return form.checked(
+        lambda: parse_line(form.text("name"), path="$.name", longest=NAME_LENGTH),
+        lambda: parse_email(email),
+        lambda: check_password(form.text("password"), email=fold_email(email)),
+    )
 
 
 def parse_role(text: str) -> Role:

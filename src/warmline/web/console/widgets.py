@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from warmline.accounts import access
 from warmline.accounts.access import Scope
-from warmline.conversations.widgets import Widget, check_widget
+from warmline.conversations.widgets import Widget, faults_of
 from warmline.kernel.errors import Invalid, NotFound
 from warmline.web.console import connections_form, flashes, widgets_form
 from warmline.web.console.administration import administration
@@ -137,10 +137,8 @@ async def _submit(visit: Visit, known: Widget | None) -> Response[str]:
 
 async def _check(visit: Visit, widget: Widget, form: Form) -> Form:
     at = administration(visit)
-    try:
-        check_widget(widget)
-    except Invalid as error:
-        form = form.with_error(error)
+    for fault in faults_of(widget):
+        form = form.with_error(fault)
     try:
         await at.bots.get(widget.bot_id)
     except NotFound:
