@@ -28,6 +28,7 @@ from warmline.journal.cursors import (
 )
 from warmline.journal.journal import Journal
 from warmline.journal.leases import Lease, LeaseKeeper
+from warmline.journal.run import Run
 from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import Unavailable
 from warmline.platform.waking import Bell
@@ -92,7 +93,8 @@ class ConsumerRunner:
     ) -> None:
         self._journal = journal
         keeper = LeaseKeeper(journal, journal.node_id)
-        self._followers = [_Follower(journal, keeper, consumer, poll_s, lease_ms) for consumer in consumers]
+        self._run = Run(journal) if journal.recent is None else None
+        self._followers = [_Follower(journal, self._run, keeper, each, poll_s, lease_ms) for each in consumers]
         self._tasks: list[asyncio.Task[None]] = []
         self._forget: Any = None
         self._watcher: asyncio.Task[None] | None = None
@@ -115,6 +117,8 @@ class ConsumerRunner:
             follower.stop()
         await asyncio.gather(*self._tasks)
         self._tasks = []
+        if self._run is not None:
+            await self._run.close()
 
     async def lag(self) -> list[Lag]:
         """How far every consumer of the installation is behind."""
@@ -151,11 +155,20 @@ class ConsumerRunner:
 class _Follower:
     """One consumer on this node."""
 
-    def __init__(self, journal: Journal, keeper: LeaseKeeper, consumer: Consumer, poll_s: float, lease_ms: int) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        run: Run | None,
+        keeper: LeaseKeeper,
+        consumer: Consumer,
+        poll_s: float,
+        lease_ms: int,
+    ) -> None:
         self.name = consumer.name
         self.types = consumer.types
         self._reacts = isinstance(consumer, ReactingConsumer)
         self._journal = journal
+        self._run = run
         self._keeper = keeper
         self._consumer = consumer
         self._poll_s = poll_s
@@ -305,6 +318,8 @@ class _Follower:
                 # Nothing newer was handed off.  The store itself is asked now and then: an answer may have been lost.
                 return (), cursor
             self._looked_at = now
+        if self._run is not None and (found := await self._run.after(cursor, limit)) is not None:
+            return found
         return await journal.read(lambda conn: read_next(conn, self._query, journal.codecs, cursor, limit))
 
     async def _commit(self, events: Sequence[Recorded], after: Cursor) -> None:

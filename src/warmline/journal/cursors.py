@@ -74,12 +74,18 @@ def read_next(
     conn: sa.Connection, query: sa.Select[Any], codecs: Mapping[str, Codec[Any]], cursor: Cursor, limit: int
 ) -> tuple[list[Recorded], Cursor]:
     """Up to ``limit`` events after ``cursor``, and the cursor after them."""
+    found = read_places(conn, query, codecs, cursor, limit)
+    return [event for event, _ in found], found[-1][1] if found else cursor
+
+
+def read_places(
+    conn: sa.Connection, query: sa.Select[Any], codecs: Mapping[str, Codec[Any]], cursor: Cursor, limit: int
+) -> list[tuple[Recorded, Cursor]]:
+    """Up to ``limit`` events after ``cursor``, each with the cursor that stands on it."""
     values = {"xid": cursor.xid, "position": cursor.position, "page": limit}
     rows: Sequence[Any] = conn.execute(query, values).all()
-    if not rows:
-        return [], cursor
-    found = [to_recorded(row[:-1], codecs) for row in rows]
-    return found, Cursor(rows[-1][-1], found[-1].position)
+    events = [(to_recorded(row[:-1], codecs), row[-1]) for row in rows]
+    return [(event, Cursor(xid, event.position)) for event, xid in events]
 
 
 def take_over(conn: sa.Connection, name: str, fence: int) -> Cursor:

@@ -66,6 +66,8 @@ class Journal:
         self._put = self.writer.put
         # On PostgreSQL the order of positions is not that of commits, and other nodes write: nothing to be had there.
         self.recent = Recent() if database.dialect == "sqlite" else None
+        self.on_erase: list[Callable[[], None]] = [self.recent.clear] if self.recent is not None else []
+        """Who keeps bodies in memory, and forgets them when something was erased."""
         self._readers: ThreadPoolExecutor | None = None
         self._subscription: Subscription | None = None
         self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
@@ -163,8 +165,8 @@ class Journal:
         future: asyncio.Future[Appended[Any]] = loop.create_future()
         self._put(EraseRequest(future, self.codecs[kind], (kind, stream_id), actor, event))
         erased = await future
-        if self.recent is not None:
-            self.recent.clear()
+        for forget in self.on_erase:
+            forget()
         return erased
 
     async def purge_keys(self) -> int:
