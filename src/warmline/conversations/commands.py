@@ -8,6 +8,9 @@ import msgspec
 
 from warmline.conversations.events import Agent, AuthorKind, Button, Page, Reason, Rung
 
+MAX_TEXT = 10_000
+"""Characters of one message, whoever writes it: visitor, agent, another company's desk, a program."""
+
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of all commands."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from tests.support.node import Stage, staged
 from tests.support.pair import StorePair
 from tests.web.console.desk_agent import Agent, only_our_desk, signed_in, waiting
 
+from warmline.conversations.commands import MAX_TEXT
 from warmline.conversations.events import MessagePosted
 from warmline.handover.port import Availability, QueueRef
 from warmline.kernel.ids import uuid7
+from warmline.web import stream_frames
 
 HOSTILE = '<img src=x onerror="alert(1)"></script><script>alert(2)</script>'
 
@@ -98,7 +102,7 @@ async def test_the_same_answer_twice_is_stored_once(stage: Stage, mina: Agent) -
     assert await said(stage, conversation, "agent") == ["Here I am."]
 
 
-@pytest.mark.parametrize("text", ["", "   \r\n ", "x" * 4_001])
+@pytest.mark.parametrize("text", ["", "   \r\n ", "x" * (MAX_TEXT + 1)])
 async def test_nothing_and_too_much_are_refused(stage: Stage, mina: Agent, text: str) -> None:
     conversation = await waiting(stage)
     await mina.post(f"/console/desk/{conversation}/take")
@@ -218,3 +222,21 @@ async def test_signing_out_ends_the_stream_at_the_next_look(
 async def test_conversations_that_do_not_exist_are_not_found(mina: Agent) -> None:
     for path in (f"/console/desk/{uuid7()}", "/console/desk/nonsense", f"/console/stream?conversation={uuid7()}"):
         assert (await mina.get(path)).status == 404
+
+
+async def test_an_agent_may_write_as_much_as_anybody_else(stage: Stage, mina: Agent) -> None:
+    conversation = await waiting(stage, "Hello?")
+    await mina.post(f"/console/desk/{conversation}/take")
+    assert f'data-limit="{MAX_TEXT}"' in (await mina.get(f"/console/desk/{conversation}/foot")).text
+    longest = "\U0001f9e1" * MAX_TEXT  # the most bytes that so many characters can have
+    assert (await mina.say(conversation, longest))["seq"] > 0
+    assert await said(stage, conversation, "agent") == [longest]
+    refused = await mina.say(conversation, longest + "!")
+    assert (refused["code"], f"{MAX_TEXT} characters" in refused["detail"]) == ("text_length", True)
+    await stage.say(conversation, "x" * MAX_TEXT)
+
+
+def test_every_surface_has_the_same_limit() -> None:
+    assert stream_frames.MAX_TEXT == MAX_TEXT
+    script = Path(stream_frames.__file__).parent / "widget/static/views/composer.js"
+    assert re.findall(r"MAX_TEXT = (\d+)", script.read_text(encoding="utf-8")) == [str(MAX_TEXT)]

@@ -9,10 +9,11 @@ from typing import Annotated, Any, NoReturn
 
 import msgspec
 
+from warmline.conversations.commands import MAX_TEXT
 from warmline.handover.port import AgentJoined, AgentLeft, AgentReplied, DeskEvent, OpenFailed, QueueMoved
 from warmline.kernel.errors import Invalid
 
-TEXT_LIMIT = 10_000
+TEXT_LIMIT = MAX_TEXT
 ID_LIMIT = 200
 NAME_LIMIT = 200
 URL_LIMIT = 2_048

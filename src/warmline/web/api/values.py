@@ -9,6 +9,7 @@ import msgspec
 from litestar.params import QueryParameter
 from msgspec import Meta
 
+from warmline.conversations.commands import MAX_TEXT
 from warmline.kernel.clock import to_rfc3339
 from warmline.kernel.errors import NotFound
 from warmline.kernel.ids import is_uuid
@@ -16,7 +17,6 @@ from warmline.kernel.ids import is_uuid
 T = TypeVar("T")
 S = TypeVar("S")
 
-MAX_TEXT = 10_000
 MAX_PAGE = 200
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 

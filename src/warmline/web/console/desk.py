@@ -8,6 +8,7 @@ from litestar import MediaType, Response, get, post
 from litestar.params import FromPath
 
 from warmline.accounts.access import Scope
+from warmline.conversations.commands import MAX_TEXT
 from warmline.conversations.model import TALKING
 from warmline.deskwork.queue import waits_here
 from warmline.deskwork.service import DeskMember
@@ -20,7 +21,9 @@ from warmline.web.console.visit import Visit
 
 _PATH = "/console/desk"
 _WORK = {"scope": Scope.AGENTS_SPEAK}
-MAX_TEXT = 4_000
+_MOST_BYTES = 12
+"""A character takes at most four bytes, and url-encoded each of them three."""
+_SAY = _WORK | {"max_form": MAX_TEXT * _MOST_BYTES + 4_096}
 
 flashes.register("desk-too-late", "Somebody else was faster. You can read along here.", "wait")
 flashes.register("desk-not-offered", "This conversation is not at your desk yet. Try again in a moment.", "wait")
@@ -99,7 +102,7 @@ async def end(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     return visit.redirect(_PATH, "desk-ended")
 
 
-@post("/desk/{conversation_id:str}/say", opt=_WORK)
+@post("/desk/{conversation_id:str}/say", opt=_SAY)
 async def say(visit: Visit, conversation_id: FromPath[str]) -> Response[Any]:
     """Answers ``{seq}``, or ``{code, detail, retryable}``, to the page's script; a redirect to a plain form."""
     surface: DeskSurface = visit.ctx.services["desk"]

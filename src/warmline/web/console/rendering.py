@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from warmline.conversations.commands import MAX_TEXT
 from warmline.kernel.clock import to_rfc3339
 from warmline.web.assets import Assets
 from warmline.web.console.forms import field_id
@@ -31,6 +32,7 @@ class Renderer:
             auto_reload=False,
         )
         self._environment.globals["asset"] = assets.url
+        self._environment.globals["message_limit"] = MAX_TEXT
         self._environment.filters["rfc3339"] = to_rfc3339
         self._environment.filters["when"] = _when
         self._environment.filters["field_id"] = field_id

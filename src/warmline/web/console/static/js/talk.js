@@ -1,4 +1,5 @@
 // One conversation on the page, alive: rows, typing, read marks, and the panels that change when its owner does.
+import { showCount } from "./composer.js";
 import { post } from "./console_post.js";
 import { ConversationStream } from "./conversation_stream.js";
 import { Outbox } from "./outbox.js";
@@ -67,6 +68,7 @@ export class Talk {
     if (!text) return;
     this.outbox.send(text);
     box.value = "";
+    showCount(box);
     sessionStorage.removeItem(this.#draftKey);
     this.#typing(false);
     box.focus();
@@ -88,6 +90,7 @@ export class Talk {
     const box = this.root.querySelector("#talk-foot textarea");
     if (!box) return;
     if (!box.value) box.value = sessionStorage.getItem(this.#draftKey) ?? "";
+    showCount(box);
     if (matchMedia("(hover: hover)").matches) box.focus({ preventScroll: true });
   }
 
