@@ -12,7 +12,7 @@ from tests.web.console.person import signed_in
 
 from warmline.accounts.model import Role
 from warmline.accounts.tables import audit
-from warmline.bots.script import default_script
+from warmline.bots.script import default_script, parse_script
 
 LIST = "/console/widgets"
 BOTS = "/console/bots"
@@ -231,3 +231,31 @@ async def test_a_lead_reads_and_changes_nothing(sqlite_pair: StorePair) -> None:
         async with signed_in(stage, Role.AGENT) as agent:
             for path in (LIST, widget, BOTS, bot):
                 assert (await agent.get(path)).status == 403, path
+
+
+def script_of(page: str) -> str:
+    """What stands in the form's script."""
+    [found] = re.findall(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
+    return html.unescape(found)
+
+
+async def test_a_new_bot_starts_empty_or_from_the_example(sqlite_pair: StorePair) -> None:
+    async with staged(sqlite_pair) as stage, signed_in(stage) as admin:
+        plain = (await admin.get(f"{BOTS}/new")).text
+        assert 'href="/console/bots/new?from=empty" aria-current="page"' in plain
+        empty = script_of(plain)
+        assert script_of((await admin.get(f"{BOTS}/new?from=empty")).text) == empty
+        assert script_of((await admin.get(f"{BOTS}/new?from=nonsense")).text) == empty
+        example = (await admin.get(f"{BOTS}/new?from=example")).text
+        assert script_of(example) == default_script()
+        assert 'href="/console/bots/new?from=example" aria-current="page"' in example
+
+        await admin.post(BOTS, ("name", "Mine"), ("script", empty.replace("\n", "\r\n")))
+        [bot] = [one for one in await stage.node.bots.list() if one.name == "Mine"]
+        _bot, _engine = await stage.node.bots.brain(bot.id)
+        assert parse_script(bot.script).faq == ()
+
+        # What is written as a comment is right as it stands.
+        grown = empty.replace("# [[faq]]", "[[faq]]").replace("#\n[[faq]]", "[[faq]]")
+        grown = re.sub(r"(?m)^# (id|questions|keywords|answer) =", r"\1 =", grown)
+        assert [entry.id for entry in parse_script(grown).faq] == ["opening-hours"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from importlib import resources
 
 from litestar import Response, get, post
 from litestar.params import FromPath
@@ -23,10 +24,12 @@ _PATH = "/console/bots"
 _SEE = {"scope": Scope.WIDGETS_READ}
 _CHANGE = {"scope": Scope.WIDGETS_WRITE, "max_form": 256 * 1024}
 _NAME_LENGTH = 200
+_EMPTY = resources.files("warmline.web.console").joinpath("scripts/empty.toml")
+STARTS = (("empty", "An empty script"), ("example", "The example of a shop"))
 _ENTRY = re.compile(r"script\.faq\[(\d+)\](?:\.(.+))?")
 
 flashes.register("bot-saved", "The bot is saved. Running conversations go on with the new script.")
-flashes.register("bot-reset", "The bot has the default script again.")
+flashes.register("bot-reset", "The bot has the example's script now.")
 
 
 @get("/bots", opt=_SEE)
@@ -97,7 +100,9 @@ async def reset_bot(visit: Visit, bot_id: FromPath[str]) -> Response[str]:
 
 
 def _page(visit: Visit, bot: Bot | None, form: Form, status: int = 200) -> Response[str]:
-    stored = bot.script if bot else default_script()
+    asked = visit.request.query_params.get("from", "")
+    start = asked if asked in dict(STARTS) else STARTS[0][0]
+    stored = bot.script if bot else _script_of(start)
     return visit.page(
         "pages/bot.html",
         status=status,
@@ -105,8 +110,13 @@ def _page(visit: Visit, bot: Bot | None, form: Form, status: int = 200) -> Respo
         bot=bot,
         name=form.text("name", bot.name if bot else ""),
         script=form.text("script", stored),
+        starts=[(label, f"{_PATH}/new?from={name}", name == start) for name, label in STARTS],
         may_change=access.widgets.may_write(visit.principal),
     )
+
+
+def _script_of(start: str) -> str:
+    return default_script() if start == "example" else _EMPTY.read_text(encoding="utf-8")
 
 
 def _checked(form: Form) -> Form:
