@@ -91,6 +91,12 @@ class DeskWork:
         now = self._clock.now()
         return [_waiting(dict(row), now) for row in rows]
 
+    async def queued_epoch(self, conversation_id: str) -> int | None:
+        """The owner epoch under which the queue has the conversation; None when it is not there (yet, or any more)."""
+        query = sa.select(desk_queue.c.owner_epoch).where(desk_queue.c.conversation_id == conversation_id)
+        found: int | None = await self._journal.read(lambda conn: conn.execute(query).scalar())
+        return found
+
     async def counts(self) -> list[QueueCount]:
         """One count per connection at which somebody waits."""
         query = (

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.node import Stage, staged
@@ -121,6 +122,57 @@ async def test_put_back_keeps_the_place_and_another_agent_can_take(stage: Stage,
     async with signed_in(stage, "Jon Tallis") as jon:
         await jon.post(f"/console/desk/{first}/take")
         assert (await stage.state(first)).handover.agent.name == "Jon Tallis"
+
+
+def lists(page: str) -> tuple[str, str]:
+    """The board's two lists: who waits, and the agent's own."""
+    waits, mine = page.partition('id="desk-mine-title"')[::2]
+    return waits, mine
+
+
+async def test_the_page_after_a_step_shows_the_step(stage: Stage, mina: Agent) -> None:
+    conversation = await waiting(stage, "Hello?")
+    row = f'id="desk-{conversation}"'
+    for _ in range(5):
+        waits, mine = lists(await mina.flash(await mina.post(f"/console/desk/{conversation}/take")))
+        assert (row in waits, row in mine) == (False, True)
+        waits, mine = lists(await mina.flash(await mina.post(f"/console/desk/{conversation}/put-back")))
+        assert (row in waits, row in mine) == (True, False)
+    await mina.post(f"/console/desk/{conversation}/take")
+    waits, mine = lists(await mina.flash(await mina.post(f"/console/desk/{conversation}/end")))
+    assert (row in waits, row in mine) == (False, False)
+
+
+async def test_lists_that_lag_behind_never_show_what_was_undone(
+    stage: Stage, mina: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = stage.node.deskwork
+    conversation = await waiting(stage, "Hello?")
+    row = f'id="desk-{conversation}"'
+    assert row in (await mina.get("/console/desk")).text
+    old_queue = await work.queue()
+    await mina.post(f"/console/desk/{conversation}/take")
+    old_mine = await work.mine(mina.id)
+    assert (len(old_queue), len(old_mine)) == (1, 1)
+
+    async def lagging(rows: list[Any]) -> list[Any]:
+        return list(rows)
+
+    async def unseen(_id: str) -> None:
+        return None
+
+    monkeypatch.setattr("warmline.web.console.desk_board._PATIENCE_S", 0.05)
+    monkeypatch.setattr(stage.node.desk.services.listing, "find", unseen)
+    monkeypatch.setattr(work, "queue", lambda **_named: lagging([]))
+    monkeypatch.setattr(work, "mine", lambda *_given, **_named: lagging(old_mine))
+    assert row not in await mina.flash(await mina.post(f"/console/desk/{conversation}/put-back"))
+    monkeypatch.setattr(work, "queue", lambda **_named: lagging(old_queue))
+    monkeypatch.setattr(work, "mine", lambda *_given, **_named: lagging([]))
+    assert row in (await mina.get("/console/desk")).text
+    assert row not in await mina.flash(await mina.post(f"/console/desk/{conversation}/take"))
+    monkeypatch.undo()
+    waits, mine = lists((await mina.get("/console/desk")).text)
+    assert (row in waits, row in mine) == (False, True)
 
 
 async def test_the_board_follows_the_queue_and_counts_who_is_there(stage: Stage, mina: Agent) -> None:

@@ -79,6 +79,7 @@ async def take(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     except Conflict as refused:
         return _refused(visit, conversation_id, refused)
     await surface.services.conversations.mark_read(conversation_id, "agent", seq)
+    await surface.board.settle(conversation_id, seq)
     return visit.redirect(f"{_PATH}/{conversation_id}")
 
 
@@ -86,9 +87,10 @@ async def take(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
 async def put_back(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     try:
-        await surface.services.deskwork.put_back(conversation_id, _member(visit))
+        seq = await surface.services.deskwork.put_back(conversation_id, _member(visit))
     except Conflict as refused:
         return _refused(visit, conversation_id, refused)
+    await surface.board.settle(conversation_id, seq)
     return visit.redirect(_PATH, "desk-put-back")
 
 
@@ -96,9 +98,10 @@ async def put_back(visit: Visit, conversation_id: FromPath[str]) -> Response[str
 async def end(visit: Visit, conversation_id: FromPath[str]) -> Response[str]:
     surface: DeskSurface = visit.ctx.services["desk"]
     try:
-        await surface.services.deskwork.end(conversation_id, _member(visit))
+        seq = await surface.services.deskwork.end(conversation_id, _member(visit))
     except Conflict as refused:
         return _refused(visit, conversation_id, refused)
+    await surface.board.settle(conversation_id, seq)
     return visit.redirect(_PATH, "desk-ended")
 
 

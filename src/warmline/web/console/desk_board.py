@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,6 +14,8 @@ import structlog
 from warmline.conversations.events import MessagePosted
 from warmline.conversations.kind import CONVERSATION
 from warmline.conversations.listing import Listed
+from warmline.conversations.model import TALKING
+from warmline.deskwork.queue import waits_here
 from warmline.deskwork.service import Waiting
 from warmline.web.console.conversations_entries import hue_of, initials_of, visitor_label
 from warmline.web.stream_frames import text_of
@@ -28,6 +32,10 @@ _LOOK_AGAIN_S = (0.04, 0.15, 0.4, 1.2, 3.0)
 board is read at once and again a few times, and told only if it has changed."""
 _ANYWAY_S = 10.0
 MAX_ROWS = 100
+_PATIENCE_S = 1.0
+_GIVEN_UP_MS = 60_000
+"""Lists that have not followed after so long are out of order for another reason."""
+_PAUSES_S = (0.002, 0.005, 0.01, 0.02, 0.04)
 
 
 class BoardRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +64,7 @@ class DeskBoard:
         self._services = services
         self._renderer = renderer
         self._readers: dict[Outlet, _Reader] = {}
+        self._ahead: dict[str, tuple[int, int]] = {}
         self._changed = asyncio.Event()
         self._stop_listening: Any = None
         self._task: asyncio.Task[None] | None = None
@@ -86,10 +95,54 @@ class DeskBoard:
             self._services.presence.leave(reader.member_id)
             self._changed.set()
 
+    async def settle(self, conversation_id: str, seq: int) -> None:
+        """Wait until queue and index have followed what an agent just did (``seq``), for a second at most.
+
+        While they have not, ``read`` leaves out what is no longer so.
+        """
+        self._ahead[conversation_id] = (seq, self._services.clock.now() + _GIVEN_UP_MS)
+        pauses = chain(_PAUSES_S, repeat(_PAUSES_S[-1]))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                # The consumers may run in another process: nothing tells here when they have followed.
+                while not await self._has_followed(conversation_id):  # noqa: ASYNC110
+                    await asyncio.sleep(next(pauses))
+
+    async def _has_followed(self, conversation_id: str) -> bool:
+        seq, until = self._ahead.get(conversation_id, (0, 0))
+        if self._services.clock.now() > until:
+            self._ahead.pop(conversation_id, None)
+            return True
+        state, _seq = await self._services.conversations.snapshot(conversation_id)
+        listed = await self._services.listing.find(conversation_id)
+        queued = await self._services.deskwork.queued_epoch(conversation_id)
+        if listed is None or listed.seq < seq or queued != (state.owner_epoch if waits_here(state) else None):
+            return False
+        self._ahead.pop(conversation_id, None)
+        return True
+
+    async def _no_more(self, member_id: str) -> tuple[set[str], set[str]]:
+        """What is in the queue no more, and what is no more this member's, although the lists may still say so."""
+        gone, lost = set(), set()
+        for conversation_id in list(self._ahead):
+            if await self._has_followed(conversation_id):
+                continue
+            state, _seq = await self._services.conversations.snapshot(conversation_id)
+            held = state.handover
+            if not waits_here(state):
+                gone.add(conversation_id)
+            if held is None or held.stage not in TALKING or held.agent is None or held.agent.id != member_id:
+                lost.add(conversation_id)
+        return gone, lost
+
     async def read(self, member_id: str) -> dict[str, Any]:
         """What the board template needs."""
         work = self._services.deskwork
         queue, mine = await asyncio.gather(work.queue(limit=MAX_ROWS), work.mine(member_id, limit=MAX_ROWS))
+        if self._ahead:
+            gone, lost = await self._no_more(member_id)
+            queue = [row for row in queue if row.conversation_id not in gone]
+            mine = [row for row in mine if row.conversation_id not in lost]
         return {
             "queue": [_waiting_row(row) for row in queue],
             "mine": [_mine_row(row) for row in mine],
