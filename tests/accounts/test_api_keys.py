@@ -136,6 +136,32 @@ async def test_rotation_never_prolongs_the_old_key(office: Office) -> None:
     assert (await office.keys.get(SYSTEM, old.record.id)).expires_at == ends
 
 
+async def test_a_successor_lives_as_long_as_the_old_key_was_made_for(office: Office) -> None:
+    lifetime = 30 * DAY
+    key = (await make(office, expires_at=office.clock.now() + lifetime)).record
+    for overlap in (3600, 7 * 86_400, 60):
+        office.clock.advance(10 * DAY)
+        key = (await office.keys.rotate(SYSTEM, key.id, overlap)).record
+        assert key.expires_at == office.clock.now() + lifetime
+        assert await office.keys.get(SYSTEM, key.id) == key
+
+
+async def test_the_successors_of_a_key_without_an_end_have_none(office: Office) -> None:
+    first = (await make(office)).record
+    second = (await office.keys.rotate(SYSTEM, first.id, 3600)).record
+    # The first one ends now, but only because it was replaced.
+    again = (await office.keys.rotate(SYSTEM, first.id, 3600)).record
+    third = (await office.keys.rotate(SYSTEM, second.id, 0)).record
+    assert [key.expires_at for key in (second, again, third)] == [None, None, None]
+
+
+async def test_a_lifetime_to_the_end_of_time_does_not_grow_beyond_it(small_office: Office) -> None:
+    last = 253_402_300_799_000
+    key = (await make(small_office, expires_at=last)).record
+    small_office.clock.advance(DAY)
+    assert (await small_office.keys.rotate(SYSTEM, key.id, 0)).record.expires_at == last
+
+
 @pytest.mark.parametrize("overlap", [-1, MAX_OVERLAP_S + 1])
 async def test_an_overlap_has_bounds(small_office: Office, overlap: int) -> None:
     old = await make(small_office)

@@ -126,3 +126,23 @@ async def test_processes_that_start_together_migrate_once(postgres_server: str) 
     finally:
         postgres.drop(postgres_server, name)
     assert sorted(int(out) > 0 for out, _err in said) == [False, False, True]
+
+
+def test_keys_from_before_know_how_long_they_were_made_for(bare_pair: StorePair) -> None:
+    database = bare_pair.open_database()
+    migrations.upgrade(database, "0005_conversation_words")
+    columns = "id, prefix, token_hash, label, kind, scopes, created_at, created_by"
+    with database.engine.begin() as connection:
+        for name, ends in (("month", 130), ("ever", None), ("rotated", 110)):
+            values = f"'{name}', 'p', '{name}', 'l', 'v1', '', 100, 'x', {'NULL' if ends is None else ends}"
+            connection.execute(sa.text(f"INSERT INTO api_keys ({columns}, expires_at) VALUES ({values})"))
+        connection.execute(
+            sa.text(
+                "INSERT INTO audit VALUES ('a', 'n', 1, 1, 'x', 'key.rotated', 'key', 'rotated', '{}', 'h', 'h')",
+            )
+        )
+    migrations.upgrade(database)
+    with database.engine.begin() as connection:
+        rows = connection.execute(sa.text("SELECT id, lifetime FROM api_keys")).all()
+    database.close()
+    assert {row.id: row.lifetime for row in rows} == {"month": 30, "ever": None, "rotated": None}

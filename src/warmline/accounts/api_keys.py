@@ -32,6 +32,8 @@ CHANGED = "keys.changed"
 REFRESH_S = 2.0
 _NOTE_USE_EVERY_MS = 30 * SECOND
 MAX_OVERLAP_S = 30 * DAY // SECOND
+_LAST_MOMENT = 253_402_300_799_000
+"""The end of the year 9999, the last one that can be written in a date-time."""
 _TAGS: dict[KeyKind, str] = {"v1": "wlk", "wire": "wlc"}
 
 log = structlog.get_logger(__name__)
@@ -118,6 +120,7 @@ class ApiKeys:
             created_at=now,
             created_by=who.actor,
             expires_at=expires_at,
+            lifetime=None if expires_at is None else expires_at - now,
         )
 
         def insert(conn: Connection) -> None:
@@ -129,7 +132,8 @@ class ApiKeys:
         return NewKey(key, token)
 
     async def rotate(self, who: Principal, key_id: str, overlap_s: int) -> NewKey:
-        """A successor with the same powers; the old key lives on for ``overlap_s`` seconds (0: dies now).
+        """A successor with the same powers, for as long as the old key was made; that lives on for ``overlap_s``
+        seconds (0: dies now).
 
         Raises Forbidden, NotFound, Invalid for a bad overlap, Conflict ``key_not_live``.
         """
@@ -154,6 +158,8 @@ class ApiKeys:
                 connection_id=old.connection_id,
                 created_at=now,
                 created_by=who.actor,
+                expires_at=None if old.lifetime is None else min(now + old.lifetime, _LAST_MOMENT),
+                lifetime=old.lifetime,
             )
             store.insert_key(conn, new, _hash(token))
             ends = now + overlap_s * SECOND

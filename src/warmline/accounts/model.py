@@ -91,7 +91,11 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known about a key; never the key itself.  ``prefix`` is its public beginning, shown in lists."""
+    """What is known about a key; never the key itself.  ``prefix`` is its public beginning, shown in lists.
+
+    ``lifetime`` is how long it was made for (milliseconds, None: for ever); ``expires_at`` comes earlier once the key
+    is rotated.
+    """
 
     id: str
     prefix: str
@@ -104,6 +108,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int | None = None
     revoked_at: int | None = None
     last_used_at: int | None = None
+    lifetime: int | None = None
 
     @property
     def actor(self) -> str:

@@ -140,6 +140,7 @@ def insert_key(conn: Connection, key: ApiKey, token_hash: str) -> None:
             created_at=key.created_at,
             created_by=key.created_by,
             expires_at=key.expires_at,
+            lifetime=key.lifetime,
         )
     )
 
@@ -208,4 +209,5 @@ def _key(row: Any) -> ApiKey:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         last_used_at=row.last_used_at,
+        lifetime=row.lifetime,
     )

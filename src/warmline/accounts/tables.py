@@ -49,6 +49,8 @@ api_keys = Table(
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
     Column("last_used_at", BigInteger),
+    # What it was made for, in milliseconds; "expires_at" also moves when the key is rotated.
+    Column("lifetime", BigInteger),
     Index("api_keys_connection", "connection_id"),
 )
 

@@ -111,6 +111,7 @@ async def test_keys_are_made_within_the_makers_own_powers(pair: StorePair) -> No
         assert (await reader.ask("GET", "/bots")).status == 200
         assert (await Client(stage, rotated["token"]).ask("GET", "/bots")).status == 200
         assert (await maker.get(f"/keys/{made['key']['id']}"))["state"] == "expiring"
+        assert rotated["key"]["expires_at"] > made["key"]["expires_at"]  # as long as the old one, from now
         assert made["token"] not in str(await maker.get("/keys"))
         seen: list[str] = []
         cursor = ""

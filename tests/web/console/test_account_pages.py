@@ -110,6 +110,7 @@ async def test_a_key_lives_from_its_making_to_its_end(stage: Stage, ada: Agent) 
     assert rotated.status == 201
     successor = _TOKEN.findall(rotated.text)[0]
     assert successor != token
+    assert "for as long as the old one was made" in rotated.text
     assert [await call(stage, t) for t in (token, successor)] == [200, 200]
 
     assert "is revoked" in await ada.flash(await ada.post(f"{page}/revoke"))

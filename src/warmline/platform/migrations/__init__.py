@@ -21,13 +21,13 @@ _here_lock = threading.Lock()
 """… nor two threads: alembic keeps what it works on in globals."""
 
 
-def upgrade(database: Database) -> list[str]:
-    """Bring the store to ``head()`` in one transaction; the revisions that were applied, oldest first."""
+def upgrade(database: Database, to: str = "head") -> list[str]:
+    """Bring the store to ``to`` in one transaction; the revisions that were applied, oldest first."""
     applied: list[str] = []
     config, script = _script()
 
     def steps(revision: Any, _context: MigrationContext) -> Any:
-        return script._upgrade_revs("head", revision)
+        return script._upgrade_revs(to, revision)
 
     def note(_context: Any = None, step: Any = None, *_more: Any, **_named: Any) -> None:
         applied.append(step.up_revision_id)
