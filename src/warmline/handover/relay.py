@@ -63,17 +63,20 @@ class Planner(TransactionalConsumer):
     def __init__(self, clock: Clock, bus: Bus) -> None:
         self._clock = clock
         self._bus = bus
+        self._planned: list[str] = []
 
     def apply(self, conn: sa.Connection, events: Sequence[Recorded]) -> None:
         """Plan the attempts that these events begin."""
+        self._planned = []
         for event in events:
             if event.stream_kind == CONVERSATION:
                 self._plan(conn, event)
 
     async def applied(self, events: Sequence[Recorded]) -> None:
-        """After the commit: tell the node that talks to desks."""
-        if any(isinstance(event.body, _PLANS) for event in events):
-            await self._bus.publish(PLANNED, b"")
+        """After the commit: tell the node that talks to desks which threads are new."""
+        for first in range(0, len(self._planned), _NAMED_AT_ONCE):
+            names = ",".join(self._planned[first : first + _NAMED_AT_ONCE])
+            await self._bus.publish(PLANNED, names.encode())
 
     def _plan(self, conn: sa.Connection, event: Recorded) -> None:
         body = event.body
@@ -107,7 +110,11 @@ class Planner(TransactionalConsumer):
             bot_id=body.bot_id,
             cursor=cursor,
         )
+        self._insert(conn, row)
+
+    def _insert(self, conn: sa.Connection, row: store.ThreadRow) -> None:
         store.insert_attempt(conn, row, self._clock.now())
+        self._planned.append(row.id)
 
     def _plan_front(self, conn: sa.Connection, event: Recorded, body: e.ConversationStarted) -> None:
         row = store.new_thread(
@@ -122,13 +129,13 @@ class Planner(TransactionalConsumer):
             ref=body.external_id,
             phase="open",
         )
-        store.insert_attempt(conn, row, self._clock.now())
+        self._insert(conn, row)
 
 
 _AWAY = frozenset({None, 502, 503, 504})
 """No answer at all, or a proxy's word that nobody is behind it."""
 _POLICY = BreakerPolicy(longest_pause=30_000)
-_PLANS = (e.HandoverRequested, e.HandoverRungFailed, e.HandoverPutBack, e.ConversationStarted)
+_NAMED_AT_ONCE = 200
 
 
 class Relay:
@@ -160,6 +167,8 @@ class Relay:
         self._notes: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._look_at = 0.0
+        self._adopt_at = 0.0
+        self._planned: set[str] = set()
         self._bookmarks = Bookmarks(journal, clock, self.fence)
         self._task: asyncio.Task[None] | None = None
         self._unlisten: Callable[[], None] = lambda: None
@@ -167,7 +176,7 @@ class Relay:
     async def start(self) -> None:
         """Begin competing for the lease."""
         self._unlisten = self.journal.listen(self._hand_off)
-        await self._bus.subscribe(PLANNED, lambda _subject, _data: self._wake.set())
+        await self._bus.subscribe(PLANNED, self._told_of)
         await self._bookmarks.start()
         self._task = asyncio.create_task(self._run(), name="relay")
 
@@ -241,6 +250,10 @@ class Relay:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
+    def _told_of(self, _subject: str, data: bytes) -> None:
+        self._planned.update(data.decode().split(","))
+        self._wake.set()
+
     def _hand_off(self, events: Sequence[Recorded]) -> None:
         for event in events:
             for worker in self._by_conversation.get(event.stream_id, ()):
@@ -253,6 +266,8 @@ class Relay:
                 if self._lease:
                     await self._adopt()
                     await self._look_for_missed()
+                else:
+                    self._planned.clear()
             except WarmlineError as error:
                 log.warning("relay.trouble", code=error.code)
             self._wake.clear()
@@ -261,6 +276,7 @@ class Relay:
     async def _hold_lease(self) -> None:
         if self._lease is None:
             self._lease = await self._leases.acquire(LEASE, LEASE_MS)
+            self._adopt_at = 0.0
         elif self._lease.until - self.clock.now() < LEASE_MS * 2 // 3:
             renewed = await self._leases.renew(self._lease)
             if renewed is None:
@@ -270,8 +286,17 @@ class Relay:
                 self._lease = renewed
 
     async def _adopt(self) -> None:
-        known = tuple(self._workers)
-        rows = await self.journal.read(lambda conn: store.list_unfinished(conn, known))
+        """Take up the threads that were named to us; now and then look for those whose naming was lost."""
+        now = asyncio.get_running_loop().time()
+        named, self._planned = sorted(self._planned), set()
+        if now >= self._adopt_at:
+            self._adopt_at = now + LOOK_EVERY_S
+            known = tuple(self._workers)
+            rows = await self.journal.read(lambda conn: store.list_unfinished(conn, known))
+        elif named:
+            rows = await self.journal.read(lambda conn: store.list_named(conn, named))
+        else:
+            return
         for row in rows:
             if row.id not in self._workers:
                 worker = FrontWorker(self, row) if row.kind == FRONT else ThreadWorker(self, row)
@@ -303,6 +328,7 @@ class Relay:
                 self._by_conversation[row.conversation_id] = others
             else:
                 self._by_conversation.pop(row.conversation_id, None)
+            self._planned.add(row.id)  # in case something of it is left to do
             self._wake.set()
 
     async def _stop_workers(self) -> None:

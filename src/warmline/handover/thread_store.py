@@ -93,11 +93,17 @@ def new_thread(
 def list_unfinished(conn: sa.Connection, known: Sequence[str] = ()) -> list[ThreadRow]:
     """Threads that still need work, without those in ``known``."""
     skip = set(known)
-    new = [id_ for id_ in conn.execute(_UNFINISHED).scalars() if id_ not in skip]
-    rows: list[ThreadRow] = []
     # Nearly always there is nothing new, and thousands are known: only what is new is read in full.
-    for first in range(0, len(new), _PAGE):
-        query = sa.select(*_COLUMNS).where(threads.c.id.in_(new[first : first + _PAGE]))
+    return list_named(conn, [id_ for id_ in conn.execute(_UNFINISHED).scalars() if id_ not in skip])
+
+
+def list_named(conn: sa.Connection, names: Sequence[str]) -> list[ThreadRow]:
+    """Those of the named threads that still need work."""
+    rows: list[ThreadRow] = []
+    for first in range(0, len(names), _PAGE):
+        query = sa.select(*_COLUMNS).where(
+            threads.c.id.in_(names[first : first + _PAGE]), threads.c.phase.in_(OPEN_PHASES)
+        )
         rows += [ThreadRow(**row._mapping) for row in conn.execute(query)]
     return rows
 
