@@ -19,7 +19,11 @@ END_EXTENSION = "warmline.end"
 REFUSED_EXTENSION = "warmline.refused"
 """Scope extension: ``refused()`` after a handshake was answered with a status of its own."""
 
+WRITE_EXTENSION = "warmline.write"
+"""Scope extension: ``write(data)`` puts a whole WebSocket frame on an open connection whose peer reads; else False."""
+
 End = Callable[[int, str], None]
+Write = Callable[[bytes], bool]
 
 _flushing: set[asyncio.Task[None]] = set()
 
@@ -27,14 +31,29 @@ _flushing: set[asyncio.Task[None]] = set()
 class Frame:
     """One server frame, written once and shared by every outlet it goes to."""
 
-    __slots__ = ("_sse", "_ws", "seq", "text")
+    __slots__ = ("_raw", "_sse", "_ws", "seq", "text")
 
     def __init__(self, text: str, seq: int | None = None) -> None:
         """``seq`` is set for frames that move the reader forward: it becomes the SSE id."""
         self.text = text
         self.seq = seq
+        self._raw: bytes | None = None
         self._ws: dict[str, Any] | None = None
         self._sse: dict[str, Any] | None = None
+
+    def as_bytes(self) -> bytes:
+        """The text message as a server writes it on the wire (RFC 6455 §5.2): one final frame, not masked."""
+        if self._raw is None:
+            payload = self.text.encode()
+            size = len(payload)
+            if size < 126:
+                head = bytes((0x81, size))
+            elif size < 65_536:
+                head = b"\x81\x7e" + size.to_bytes(2, "big")
+            else:
+                head = b"\x81\x7f" + size.to_bytes(8, "big")
+            self._raw = head + payload
+        return self._raw
 
     def as_websocket(self) -> dict[str, Any]:
         """The ASGI message for a WebSocket."""
@@ -85,7 +104,7 @@ class Outlet:
 
     def push(self, frame: Frame) -> None:
         """Queue a frame.  A connection that lets more than 256 KiB pile up is closed: it resumes by seq."""
-        if self.closing is not None:
+        if self.closing is not None or (self._queue is None and self._write_now(frame)):
             return
         self._bytes += len(frame.text)
         if self._bytes > QUEUE_BYTES and self._queue:
@@ -131,6 +150,11 @@ class Outlet:
             self._bytes = 0
             self._task = None
 
+    def _write_now(self, frame: Frame) -> bool:
+        """Write without a task where that is possible; whether it was."""
+        del frame
+        return False
+
     async def _write(self, frame: Frame) -> None:
         raise NotImplementedError
 
@@ -139,9 +163,16 @@ class Outlet:
 
 
 class SocketOutlet(Outlet):
-    """A WebSocket."""
+    """A WebSocket.  ``write`` is the server's own, where it has one: a task per frame would double a frame's cost."""
 
-    __slots__ = ()
+    __slots__ = ("_direct",)
+
+    def __init__(self, send: Send, end: End | None, write: Write | None = None) -> None:
+        super().__init__(send, end)
+        self._direct = write
+
+    def _write_now(self, frame: Frame) -> bool:
+        return self._direct is not None and self._direct(frame.as_bytes())
 
     async def _write(self, frame: Frame) -> None:
         await self._send(frame.as_websocket())

@@ -13,9 +13,10 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.protocol import State
 
 from warmline.web.stream_frames import BAD_FRAME
-from warmline.web.stream_outlet import END_EXTENSION, REFUSED_EXTENSION
+from warmline.web.stream_outlet import END_EXTENSION, REFUSED_EXTENSION, WRITE_EXTENSION
 
 log = structlog.get_logger(__name__)
 
@@ -74,11 +75,28 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         scope: Any = getattr(self, "scope", None)
         if scope is not None:
-            scope["extensions"] |= {END_EXTENSION: self._end_now, REFUSED_EXTENSION: self._refused}
+            scope["extensions"] |= {
+                END_EXTENSION: self._end_now,
+                REFUSED_EXTENSION: self._refused,
+                WRITE_EXTENSION: self._write_now,
+            }
 
     def _refused(self) -> None:
         # Else uvicorn logs an error for every handshake refused with a body: anybody could fill the log.
         self.handshake_complete = True
+
+    def _write_now(self, data: bytes) -> bool:
+        # What waits in the connection's own buffer was flushed by whoever put it there, so nothing is overtaken.
+        if (
+            not self.writable.is_set()
+            or self.close_sent
+            or self.disconnected
+            or self.conn.state is not State.OPEN
+            or self.transport.is_closing()
+        ):
+            return False
+        self.transport.write(data)
+        return True
 
     def _end_now(self, code: int, reason: str) -> None:
         if not self.close_sent and not self.transport.is_closing():

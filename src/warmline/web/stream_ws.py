@@ -9,7 +9,7 @@ from warmline.web import stream_frames as f
 from warmline.web.problems import Receive, Scope, Send, problem_of
 from warmline.web.security import client_address, is_own_origin
 from warmline.web.stream import VisitorStream, log
-from warmline.web.stream_outlet import END_EXTENSION, REFUSED_EXTENSION, SocketOutlet
+from warmline.web.stream_outlet import END_EXTENSION, REFUSED_EXTENSION, WRITE_EXTENSION, SocketOutlet
 
 
 class SocketEndpoint:
@@ -28,7 +28,8 @@ class SocketEndpoint:
                 refused()
             return
         await send({"type": "websocket.accept"})
-        outlet = SocketOutlet(send, scope["extensions"].get(END_EXTENSION))
+        extensions = scope["extensions"]
+        outlet = SocketOutlet(send, extensions.get(END_EXTENSION), extensions.get(WRITE_EXTENSION))
         address = client_address(scope)
         hub = self._stream.hub
         hub.register(outlet)
