@@ -17,6 +17,7 @@ from warmline.kernel.errors import Unavailable, WarmlineError
 from warmline.kernel.ids import uuid7
 from warmline.web.error_pages import Render, wants_page, with_pages
 from warmline.web.late import LateApplication
+from warmline.web.methods import API, with_every_method
 from warmline.web.openapi_operation import Operation
 from warmline.web.problems import (
     NO_STORE,
@@ -107,6 +108,7 @@ class Front:
             *routes,
         )
         self._cold = cold
+        self._api = with_every_method(cold)
         self._proxies = proxies
         self._everywhere = headers
         self._error_page = error_page
@@ -142,7 +144,8 @@ class Front:
             send = with_pages(send, self._error_page)
         if methods is None:
             extra = (*headers_for(path), *self._everywhere)
-            return _guarded(self._cold, scope, receive, with_headers(send, extra))
+            cold = self._api if path.startswith(API) else self._cold
+            return _guarded(cold, scope, receive, with_headers(send, extra))
         if self._everywhere:
             send = with_headers(send, self._everywhere)
         method: str = scope["method"]
