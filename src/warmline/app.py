@@ -48,8 +48,9 @@ from warmline.journal.journal import Journal, tune_gc
 from warmline.journal.leases import LeaseKeeper
 from warmline.kernel.clock import MINUTE, SECOND, Clock, SystemClock
 from warmline.kernel.ids import uuid7
+from warmline.platform import bus as buses
 from warmline.platform import migrations
-from warmline.platform.bus import Bus, MemoryBus, NatsBus
+from warmline.platform.bus import Bus, MemoryBus
 from warmline.platform.crypto import Keyring
 from warmline.platform.database import Database
 from warmline.platform.http import Outgoing
@@ -114,7 +115,7 @@ class Node:
         self.database = Database.open(s.store_url)
         self._stack.callback(self.database.close)
         await asyncio.to_thread(migrations.upgrade, self.database)
-        self.bus: Bus = NatsBus(s.nats_url, prefix=s.nats_prefix) if s.nats_url else MemoryBus()
+        self.bus: Bus = buses.NatsBus(s.nats_url, prefix=s.nats_prefix) if s.nats_url else MemoryBus()
         await self._started(self.bus)
         self.outgoing = Outgoing(allow=s.allow_private_targets, allow_http=s.allow_http_targets)
         await self._started(self.outgoing)
@@ -184,8 +185,9 @@ class Node:
         )
 
     async def _anchor_audit(self) -> None:
-        """Put the ends of the audit chains where the store's owner cannot change them unseen: into the log."""
-        heads = await self.journal.read(audit.heads)
+        """Keep the ends of the audit chains: in the store, and where its owner cannot change them unseen, in the log."""
+        now = self.clock.now()
+        heads = await self.journal.write(lambda conn: audit.anchor(conn, now))
         log.info("audit anchored", heads={head.node: f"{head.seq} {head.hash}" for head in heads})
 
     async def _started(self, part: Any) -> None:

@@ -89,10 +89,12 @@ def migrate() -> None:
 def doctor() -> int:
     """Show the settings in effect and check everything the server depends on.
 
-    Checks the data folder, the key file, the store, the bus, the clock and the public address. Changes nothing.
+    Checks the data folder, the key file, the store, the bus, the clock, the public address, and that nobody has
+    changed the audit log. Changes nothing.
     Exit code 0 when nothing is wrong, 1 otherwise.
     """
     settings = _settings()
+    from warmline.accounts.audit_diagnosis import diagnose_audit
     from warmline.platform.diagnosis import diagnose, settings_lines
     from warmline.platform.log import set_up_logging
 
@@ -101,7 +103,10 @@ def doctor() -> int:
         print(line)
     print()
     failed = False
-    for finding in asyncio.run(diagnose(settings)):
+    findings = asyncio.run(diagnose(settings))
+    if not any(finding.failed and finding.about == "store" for finding in findings):
+        findings += diagnose_audit(settings)
+    for finding in findings:
         print(finding)
         failed = failed or finding.failed
     return FAILED if failed else 0

@@ -12,7 +12,7 @@ from warmline.accounts import audit as log
 from warmline.accounts.access import SYSTEM
 from warmline.accounts.audit import ChainBreak, Head
 from warmline.accounts.model import AuditEntry, Role
-from warmline.accounts.tables import audit
+from warmline.accounts.tables import audit, audit_anchors
 
 CHANGES: dict[str, Any] = {
     "id": "00000000-0000-7000-8000-000000000000",
@@ -166,6 +166,54 @@ async def test_old_anchors_hold_while_the_chain_grows(chain: Office) -> None:
     anchors = await heads(chain)
     await write(chain, "one", range(3))
     assert await breaks(chain, anchors) == []
+
+
+async def anchored(office: Office, at: int = 5_000) -> list[ChainBreak]:
+    """Anchor as the server does each hour; what checking against every stored anchor finds."""
+    await office.journal.write(lambda conn: log.anchor(conn, at))
+    return await against_anchors(office)
+
+
+async def against_anchors(office: Office) -> list[ChainBreak]:
+    return await office.journal.read(lambda conn: log.verify(conn, log.anchors(conn)))
+
+
+async def test_anchors_are_kept_and_only_added(office: Office) -> None:
+    await write(office, "one", range(3))
+    assert await anchored(office) == []
+    assert await anchored(office, 6_000) == []
+    await write(office, "one", range(3, 5))
+    await write(office, "two", range(1))
+    assert await anchored(office, 7_000) == []
+    kept = {(row["node"], row["seq"]): row["at"] for row in await office.rows(audit_anchors)}
+    assert kept == {("one", 3): 5_000, ("one", 5): 7_000, ("two", 1): 7_000}
+    for change in (
+        sa.update(audit_anchors).values(hash="0" * 64),
+        sa.delete(audit_anchors),
+        sa.delete(audit_anchors).where(audit_anchors.c.seq == 3),
+    ):
+        with pytest.raises(sa.exc.DBAPIError, match="only added"):
+            await tamper(office, change)
+    assert len(await office.rows(audit_anchors)) == 3
+
+
+async def test_a_row_changed_behind_its_anchor_is_found(office: Office) -> None:
+    await write(office, "one", range(5))
+    assert await anchored(office) == []
+    await tamper(office, sa.update(audit).where(of(3)).values(actor="member:somebody-else"))
+    assert [(one.node, one.seq) for one in await against_anchors(office)] == [("one", 3)]
+
+
+async def test_an_end_cut_off_or_written_anew_is_found_by_the_stored_anchor(office: Office) -> None:
+    await write(office, "one", range(5))
+    assert await anchored(office) == []
+    await tamper(office, sa.delete(audit).where(audit.c.node == "one", audit.c.seq >= 4))
+    assert await breaks(office) == []  # the chain alone does not tell
+    assert [one.reason for one in await against_anchors(office)] == ["rows are missing at the end"]
+    await write(office, "one", range(10, 13))
+    assert await breaks(office) == []
+    found = await anchored(office, 6_000)  # a later anchor does not take the place of the first
+    assert [(one.seq, one.reason) for one in found] == [(5, "the row differs from its anchor")]
 
 
 async def test_a_chain_longer_than_one_read_is_followed(small_office: Office) -> None:

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from tests.support.pair import StorePair
 
+from warmline.accounts import audit, tables
 from warmline.platform import migrations
 
 
@@ -85,6 +87,28 @@ def test_migrate_and_doctor_on_a_new_store(bare_pair: StorePair, tmp_path: Path)
     assert after.returncode == 0, after.stdout + after.stderr
     assert f"answers, schema {migrations.head()}." in after.stdout
     assert "✗" not in after.stdout
+
+
+def test_doctor_checks_the_audit_log_against_its_anchors(pair: StorePair, tmp_path: Path) -> None:
+    database = pair.open_database()
+    with database.engine.begin() as connection:
+        for number in range(4):
+            audit.record(
+                connection, node="n", at=number, actor="system", action="a", object_kind="k", object_id=str(number)
+            )
+        audit.anchor(connection, 10)
+    database.close()
+    good = warmline("doctor", folder=tmp_path, **pair.environment())
+    assert good.returncode == 0, good.stdout
+    assert "Whole, and as its anchors say (rows: 4, chains: 1, anchors: 1)." in good.stdout
+
+    database = pair.open_database()
+    with database.engine.begin() as connection:
+        connection.execute(sa.delete(tables.audit).where(tables.audit.c.seq == 4))
+    database.close()
+    bad = warmline("doctor", folder=tmp_path, **pair.environment())
+    assert (bad.returncode, bad.stderr) == (1, "")
+    assert "✗ audit log       Chain n is broken at row 4: rows are missing at the end." in bad.stdout
 
 
 def test_doctor_changes_nothing(tmp_path: Path) -> None:

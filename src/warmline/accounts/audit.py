@@ -1,20 +1,23 @@
 """The audit log: append-only rows, chained by hash per node.
 
 Each row's hash covers its content and the hash of the row before it on the same node, so a changed, inserted or removed
-row breaks the chain behind it.  Rows cut off at the end are found by comparing with an anchor: the head of each chain,
-which the server writes to its own log every hour.
+row breaks the chain behind it.  Rows cut off at the end, and a chain written anew, are found by comparing with anchors:
+the head of each chain as it was each hour, stored in a table that is only added to, and written to the server's own log
+for the case that somebody changes the store as a whole.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy.exc import IntegrityError
 
 from warmline.accounts.model import AuditEntry
-from warmline.accounts.tables import audit
+from warmline.accounts.tables import audit, audit_anchors
 from warmline.kernel.ids import uuid7
 
 GENESIS = "0" * 64
@@ -76,6 +79,26 @@ def heads(conn: Connection) -> list[Head]:
         .join(last, (audit.c.node == last.c.node) & (audit.c.seq == last.c.seq))
         .order_by(audit.c.node)
     )
+    return [Head(row.node, row.seq, row.hash) for row in rows]
+
+
+def anchor(conn: Connection, at: int) -> list[Head]:
+    """Store the present heads as anchors; all of them, also those that were anchored before.
+
+    A row that has its anchor keeps it, whatever the row says now: that is what an anchor is for.
+    """
+    found = heads(conn)
+    for head in found:
+        known = select(audit_anchors.c.seq).where(audit_anchors.c.node == head.node, audit_anchors.c.seq == head.seq)
+        if conn.execute(known).first() is None:
+            with contextlib.suppress(IntegrityError), conn.begin_nested():  # another node may be faster
+                conn.execute(audit_anchors.insert().values(node=head.node, seq=head.seq, hash=head.hash, at=at))
+    return found
+
+
+def anchors(conn: Connection) -> list[Head]:
+    """Every stored anchor."""
+    rows = conn.execute(select(audit_anchors.c.node, audit_anchors.c.seq, audit_anchors.c.hash))
     return [Head(row.node, row.seq, row.hash) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""Tables of members, sessions, API keys and the audit log."""
+"""Tables of members, sessions, API keys, the audit log and its anchors."""
 
 from __future__ import annotations
 
@@ -71,4 +71,14 @@ audit = Table(
     UniqueConstraint("node", "seq", name="audit_node_seq"),
     Index("audit_at", "at"),
     Index("audit_object", "object_kind", "object_id"),
+)
+
+# The heads of the audit chains as they were each hour; the store refuses to change or delete a row.
+audit_anchors = Table(
+    "audit_anchors",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
 )

@@ -225,7 +225,7 @@ async def test_the_audit_log_is_searched_paged_and_checked(stage: Stage, ada: Ag
     assert "<b>" not in nothing
     assert "Ada Boss" in (await ada.get("/console/audit?q=session.started")).text
 
-    assert "Every row continues the one before it." in (await ada.get("/console/audit/check")).text
+    assert "Every row continues the one before it, and the anchors" in (await ada.get("/console/audit/check")).text
     await journal.write(
         lambda conn: conn.execute(sa.update(audit).where(audit.c.object_id == "thing-0050").values(actor="key:x"))
     )

@@ -26,6 +26,7 @@ from warmline.web.security import CONSOLE_HEADERS
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 # Written by background work at any moment, or by looking at the clock; nothing in them belongs to a person.
 MOVING = {"leases", "cursors", "deadlines", "journal_meta", "conversation_index", "threads", "fronts", "desk_waits"}
+MOVING |= {"audit_anchors"}
 
 
 # A second permission, asked for by the handler itself.

@@ -2,64 +2,34 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.runtime.environment import EnvironmentContext
-from alembic.script import ScriptDirectory
 
 from warmline.platform.database import Database
 
-_HERE = Path(__file__).parent
-_ADVISORY_LOCK = 0x7761726D
-"""Two processes that start together must not migrate together …"""
-_here_lock = threading.Lock()
-"""… nor two threads: alembic keeps what it works on in globals."""
+_VERSIONS = Path(__file__).with_name("versions")
 
 
 def upgrade(database: Database, to: str = "head") -> list[str]:
     """Bring the store to ``to`` in one transaction; the revisions that were applied, oldest first."""
-    applied: list[str] = []
-    config, script = _script()
+    if current(database) == (head() if to == "head" else to):
+        return []
+    # Loading alembic takes longer than all the rest of a start's work on the store.
+    from warmline.platform.migrations import steps  # noqa: PLC0415
 
-    def steps(revision: Any, _context: MigrationContext) -> Any:
-        return script._upgrade_revs(to, revision)
-
-    def note(_context: Any = None, step: Any = None, *_more: Any, **_named: Any) -> None:
-        applied.append(step.up_revision_id)
-
-    with (
-        _here_lock,
-        database.engine.begin() as connection,
-        EnvironmentContext(config, script, fn=steps) as environment,
-    ):
-        if database.dialect == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-        environment.configure(connection=connection, on_version_apply=note)
-        environment.run_migrations()
-    return applied
+    return steps.upgrade(database, to)
 
 
 def current(database: Database) -> str | None:
     """The revision of the store, or None when it is empty."""
     with database.readers.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        found: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        return found
 
 
 def head() -> str:
-    """The newest revision this program knows."""
-    found = _script()[1].get_current_head()
-    if found is None:
-        raise RuntimeError("no migrations found")
-    return found
-
-
-def _script() -> tuple[Config, ScriptDirectory]:
-    config = Config()
-    config.set_main_option("script_location", str(_HERE))
-    config.set_main_option("path_separator", "os")
-    return config, ScriptDirectory(str(_HERE))
+    """The newest revision this program knows: files are named after their revisions, which sort."""
+    return max(file.stem for file in _VERSIONS.glob("[0-9]*.py"))

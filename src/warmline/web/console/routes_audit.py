@@ -36,7 +36,7 @@ async def list_audit(visit: Visit) -> Response[str]:
 
 @get("/audit/check", opt=_SEE)
 async def check_audit(visit: Visit) -> Response[str]:
-    breaks = await visit.ctx.journal.read(audit.verify)
+    breaks = await visit.ctx.journal.read(lambda conn: audit.verify(conn, audit.anchors(conn)))
     return visit.page("pages/audit_check.html", breaks=breaks, heads=await visit.ctx.journal.read(audit.heads))
 
 
