@@ -82,6 +82,22 @@ test("silence ends the line, drain leaves within the time given", () => {
   assert.equal(lines.length, 3);
 });
 
+test("when the network goes the visitor hears of it at once, and again when something arrives or it is back", () => {
+  const { connection, lines, timers, seen } = stage();
+  connection.start();
+  top(lines).onFrame({ frame: "sync" });
+  connection.networkLost();
+  assert.equal(seen.status.at(-1), "offline");
+  assert.equal(connection.send({ frame: "message" }), true, "the browser may be wrong");
+  top(lines).onFrame({ frame: "ping", seq: 0 });
+  assert.equal(seen.status.at(-1), "online");
+  assert.equal(lines.length, 1);
+  connection.networkLost();
+  connection.retryNow();
+  timers.advance(1000);
+  assert.equal(lines.length, 2, "a line from before is not trusted");
+});
+
 /** On the second transport, in sync; `memory.kept` is what a reload would find. */
 function onSecond(options = {}) {
   const set = stage({ transports: 2, ...options });

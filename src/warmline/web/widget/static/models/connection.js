@@ -66,16 +66,18 @@ export class Connection {
   retryNow() {
     if (this.status === "idle" || this.status === "final") return;
     if (this.line) {
-      if (this.tried && this.now() - this.tried.at > TRIAL_APART_MS) this.#try();
+      // A line that lived before the network went may look alive for long and be dead: a new one is sure.
+      if (this.status === "offline" && this.synced) this.reset();
+      else if (this.tried && this.now() - this.tried.at > TRIAL_APART_MS) this.#try();
       return;
     }
     this.#clear("retry");
     this.#open();
   }
 
-  /** The browser says the network is gone. The line may still live (the browser can be wrong), so only a waiting one is told. */
+  /** The browser says the network is gone. It can be wrong: the line stays, and whatever arrives on it says that all is well. */
   networkLost() {
-    if (!this.line && this.status !== "idle" && this.status !== "final") this.#tell("offline");
+    if (this.status !== "idle" && this.status !== "final") this.#tell("offline");
   }
 
   /** The page became visible: timers may have been frozen, so check at once whether the line fell silent. */
@@ -118,6 +120,7 @@ export class Connection {
   #receive(frame) {
     this.heardAt = this.now();
     this.#watchSilence();
+    if (this.synced) this.#tell("online");
     if (frame.frame === "ping") {
       this.line.send({ frame: "pong" });
       this.expect(frame.seq);
