@@ -75,3 +75,40 @@ async def test_the_keyboard_stays_in_the_chat_whatever_ends(demo: Demo, browser:
     await visitor.page.keyboard.press("Enter")
     await expect(field).to_be_focused()
     await context.close()
+
+
+async def test_every_text_runs_in_its_own_direction(demo: Demo, browser: Browser) -> None:
+    context = await browser.new_context(locale="ar")
+    visitor = Visitor(await context.new_page(), demo.base)
+    await visitor.page.goto(demo.base)
+    await visitor.page.evaluate("Warmline.open()")
+    chat = visitor.widget
+    assert await chat.locator("html").get_attribute("dir") == "rtl"
+    await expect(visitor.bubbles).to_have_count(1)
+    for text, direction in (("Thank you :)", "ltr"), ("شكرا :)", "rtl")):
+        await chat.locator(".composer textarea").fill(text)
+        await visitor.page.keyboard.press("Enter")
+        await expect(visitor.bubbles.filter(has_text=text)).to_have_css("direction", direction)
+    await expect(visitor.bubbles.first).to_have_css("direction", "ltr")
+    await context.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(667, 375), (320, 256)])
+async def test_there_is_room_to_write_on_the_smallest_screens(
+    demo: Demo, browser: Browser, width: int, height: int
+) -> None:
+    context = await browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+    visitor = Visitor(await context.new_page(), demo.base)
+    await visitor.open_chat()
+    await visitor.say("I want to talk to a person, please")
+    await expect(visitor.waiting).to_be_visible()
+    field = visitor.widget.get_by_label("Your message")
+    for button in ("Stop waiting", "Leave your details instead"):
+        await visitor.waiting.get_by_role("button", name=button).scroll_into_view_if_needed()
+        await expect(visitor.waiting.get_by_role("button", name=button)).to_be_in_viewport(ratio=0.9)
+        await expect(field).to_be_in_viewport(ratio=0.9)
+    await visitor.waiting.get_by_role("button", name="Leave your details instead").click()
+    await expect(visitor.widget.get_by_label("Name")).to_be_focused()
+    await expect(visitor.widget.get_by_label("Name")).to_be_in_viewport(ratio=0.9)
+    await expect(field).to_be_in_viewport(ratio=0.9)
+    await context.close()

@@ -49,7 +49,7 @@
     "opacity:0;visibility:hidden;transform:translateY(10px) scale(.985);transition:opacity .16s ease,transform .2s cubic-bezier(.2,.8,.2,1),visibility 0s .2s}",
     "iframe.on{opacity:1;visibility:visible;transform:none;transition-delay:0s}iframe.still{transition:none}",
     "@media(prefers-color-scheme:dark){iframe{background:#1b1816}.badge{background:#f6efe9;color:#1d1a18;box-shadow:0 0 0 2px #1b1816}}",
-    "@media(max-width:480px){.box{bottom:16px;" + (rightToLeft ? "left" : "right") + ":16px}",
+    "@media(max-width:480px),(max-height:480px){.box{bottom:16px;" + (rightToLeft ? "left" : "right") + ":16px}",
     "iframe{inset:0;width:100%;height:100%;height:100dvh;border-radius:0}.box.open button{visibility:hidden}}",
     "@media(prefers-reduced-motion:reduce){button,svg,iframe,iframe.on{transition:none}}@media print{.box,iframe{display:none}}",
   ].join("");
@@ -166,7 +166,7 @@
     host.classList.add("open");
     frame.classList.toggle("still", still);
     // Made visible in the next frame, so that a new iframe has a state to move from.
-    requestAnimationFrame(function () { if (isOpen) { frame.classList.add("on"); frame.tabIndex = 0; } });
+    requestAnimationFrame(function () { if (isOpen) { frame.classList.add("on"); frame.tabIndex = 0; if (!still) frame.focus(); } });
     label();
     post({ type: "open", still: still, page: page() });
     emit("open");

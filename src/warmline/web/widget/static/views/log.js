@@ -84,7 +84,8 @@ export class Log {
   #message(row) {
     const own = row.author.kind === "visitor";
     const name = own ? this.t("author.you") : row.author.name || this.t(row.author.kind === "agent" ? "author.agent" : "author.bot");
-    const bubble = h("div", { class: "bubble", dir: "auto" }, h("span", { class: "hidden" }, this.t("author.says", { name }), " "), ...this.#linked(row.text));
+    // The hidden name has a direction of its own: else it, not the text, would decide which way the bubble runs.
+    const bubble = h("div", { class: "bubble", dir: "auto" }, h("span", { class: "hidden", dir: "auto" }, this.t("author.says", { name }), " "), ...this.#linked(row.text));
     const head = own ? null : h("span", { class: "speaker", "aria-hidden": "true" }, name);
     const meta = h("div", { class: "meta" });
     const side = own ? null : avatar({ ...row.author, name });

@@ -24,7 +24,8 @@ export class Panel {
     this.trouble = h("p", { class: "toast", role: "alert", hidden: true }, texts.t("action.failed"));
     this.node = h("main", { class: "panel", "aria-label": texts.t("launcher.title") },
       this.header.node, this.banner.node, this.log.node,
-      h("div", { class: "foot" }, this.trouble, this.question.node, this.waiting.node, this.offer.node, this.contact.node, this.ended.node, this.composer.node));
+      h("div", { class: "foot" },
+        h("div", { class: "cards" }, this.trouble, this.question.node, this.waiting.node, this.offer.node, this.contact.node, this.ended.node), this.composer.node));
   }
 
   update() {
