@@ -52,6 +52,7 @@ from warmline.platform import bus as buses
 from warmline.platform import migrations
 from warmline.platform.bus import Bus, MemoryBus
 from warmline.platform.crypto import Keyring
+from warmline.platform.data_folder import open_data_folder
 from warmline.platform.database import Database
 from warmline.platform.http import Outgoing
 from warmline.platform.settings import Settings
@@ -110,7 +111,7 @@ class Node:
 
     async def _open_platform(self) -> None:
         s = self.settings
-        s.data.mkdir(parents=True, exist_ok=True)
+        open_data_folder(s.data)
         self.keyring = Keyring.open(s.data, self.clock)
         self.database = Database.open(s.store_url)
         self._stack.callback(self.database.close)

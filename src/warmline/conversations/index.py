@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from warmline.conversations import events as e
 from warmline.conversations.kind import CONVERSATION
@@ -315,10 +315,17 @@ def _upsert(conn: sa.Connection, rows: list[Row]) -> None:
     conn.execute(_upsert_statement(conn.dialect.name), [_fitting(conversation_index, row) for row in rows])
 
 
+def _postgres_insert() -> Any:
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415
+
+    return postgresql.insert
+
+
 # Statements are made once: making this one anew for each page costs more than running it.
 @functools.cache
 def _upsert_statement(dialect: str) -> sa.Executable:
-    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(conversation_index)
+    # Both dialects spell it alike; PostgreSQL's module takes long to load where it is not used.
+    statement = (_postgres_insert() if dialect == "postgresql" else sqlite.insert)(conversation_index)
     changed = {c.name: statement.excluded[c.name] for c in conversation_index.columns if not c.primary_key}
     return statement.on_conflict_do_update(index_elements=[conversation_index.c.conversation_id], set_=changed)
 

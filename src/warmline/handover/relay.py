@@ -74,6 +74,7 @@ class Planner(TransactionalConsumer):
 
     async def applied(self, events: Sequence[Recorded]) -> None:
         """After the commit: tell the node that talks to desks which threads are new."""
+        del events
         for first in range(0, len(self._planned), _NAMED_AT_ONCE):
             names = ",".join(self._planned[first : first + _NAMED_AT_ONCE])
             await self._bus.publish(PLANNED, names.encode())

@@ -75,6 +75,10 @@ _ERASE = "UPDATE events SET body = %s WHERE stream = %s AND seq < %s"
 _ERASURE = "INSERT INTO erasures (stream, seq, subject, state, at) VALUES (%s, %s, %s, %s, %s)"
 
 
+LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+"""The driver's errors after which the connection is of no use."""
+
+
 class _Name(msgspec.Struct, gc=False):
     k: str
     p: str

@@ -12,13 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 import structlog
 
 from warmline.journal.batch import Batch, Cache
 from warmline.journal.kinds import Codec
-from warmline.journal.postgres_store import PostgresStore
 from warmline.journal.requests import FunctionRequest, Request, StreamRequest
 from warmline.journal.sqlite_store import SqliteStore
 from warmline.journal.store import BatchStore, KeyTaken
@@ -35,8 +33,9 @@ CACHED_STREAMS = 20_000
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 5.0
 _CAREFUL = 64
 """Who repeats one command often repeats several: so many transactions look up their keys before they insert them."""
-_LOST = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError, sa.exc.OperationalError)
-"""Disk full, connection gone, server gone: nothing of the batch can be saved by trying its parts."""
+_LOST: tuple[type[Exception], ...] = (sqlite3.OperationalError, sa.exc.OperationalError)
+"""Disk full, connection gone, server gone: nothing of the batch can be saved by trying its parts.  A store adds its
+driver's own words for that."""
 
 Answer = Callable[[Sequence[Request], Sequence[Recorded]], None]
 """Called on the writer's thread after the commit (or the failure) with the answered requests and the new events."""
@@ -59,6 +58,7 @@ class Writer:
         self._answer = answer
         self._queue: SimpleQueue[Request | None] = SimpleQueue()
         self._store: BatchStore | None = None
+        self._lost = _LOST
         self._retry_at = 0.0
         self._backoff = _BACKOFF_FIRST
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
@@ -109,7 +109,7 @@ class Writer:
             return
         except Exception as error:
             self._undo(error)
-            if isinstance(error, _LOST) and not _is_deadlock(error):
+            if isinstance(error, self._lost) and not _is_deadlock(error):
                 log.exception("the store failed a transaction", requests=len(batch))
                 self._fail(batch, Unavailable("The store could not commit; try again."))
                 return
@@ -130,7 +130,7 @@ class Writer:
                 return
             except Exception as error:
                 self._undo(error)
-                if attempt == 2 or (isinstance(error, _LOST) and not _is_deadlock(error)):
+                if attempt == 2 or (isinstance(error, self._lost) and not _is_deadlock(error)):
                     log.exception("a request could not be committed")
                     break
         self._fail([request], Unavailable("The store could not commit; try again."))
@@ -184,14 +184,13 @@ class Writer:
         self._backoff = _BACKOFF_FIRST
         return batch.events
 
-    @staticmethod
-    def _call(store: BatchStore, functions: Sequence[FunctionRequest], *, guarded: bool) -> None:
+    def _call(self, store: BatchStore, functions: Sequence[FunctionRequest], *, guarded: bool) -> None:
         for request in functions:
             if guarded:
                 store.save()
             try:
                 request.result = request.function(store.connection)
-            except _LOST:
+            except self._lost:
                 raise
             except Exception as error:
                 if not guarded:
@@ -216,7 +215,7 @@ class Writer:
         if store is None:
             return
         store.rollback()
-        if (isinstance(error, _LOST) and not _is_deadlock(error)) or store.connection.invalidated:
+        if (isinstance(error, self._lost) and not _is_deadlock(error)) or store.connection.invalidated:
             store.close()
             self._store = None
             self._retry_at = time.monotonic() + self._backoff
@@ -240,10 +239,16 @@ class Writer:
             if self._database.dialect == "postgresql":
                 if isinstance(self._clock, SystemClock):
                     self._clock.shift = measure_shift(connection)
+                # Loaded here: with a driver of its own, which an embedded store never needs.
+                from warmline.journal.postgres_store import LOST, PostgresStore  # noqa: PLC0415
+
+                self._lost = (*_LOST, *LOST)
                 self._store = PostgresStore(connection)
             else:
                 self._store = SqliteStore(connection)
-        except (sa.exc.DBAPIError, sqlite3.Error, psycopg.Error) as error:
+        except Exception as error:
+            if not isinstance(error, (sa.exc.DBAPIError, *self._lost)):
+                raise
             log.warning("the store cannot be reached", reason=str(error))
             raise Unavailable("The store is not reachable right now; try again.") from error
         return self._store
@@ -262,5 +267,5 @@ def measure_shift(connection: sa.Connection) -> int:
 
 
 def _is_deadlock(error: BaseException) -> bool:
-    original = getattr(error, "orig", error)
-    return isinstance(original, (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure))
+    """Whether PostgreSQL gave up this transaction for another's sake (SQLSTATE 40P01, 40001): the next try succeeds."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) in {"40P01", "40001"}

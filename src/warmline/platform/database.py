@@ -46,12 +46,18 @@ class Database:
         """Open ``sqlite:///path`` or ``postgresql://…``.
 
         A SQLite store belongs to one process: with ``exclusive`` its folder is locked until ``close``.  Raises
-        Unavailable when another process has it, SettingsError for an address of another kind.
+        Unavailable when another process has it or its file is none, SettingsError for an address of another kind.
         """
         if url.startswith("sqlite:///"):
             path = Path(url.removeprefix("sqlite:///"))
             lock = _lock_folder(path.parent) if exclusive else None
             _keep_private(path)
+            try:
+                _check_file(path)
+            except Unavailable:
+                if lock is not None:
+                    os.close(lock)
+                raise
             return cls(_sqlite(path, reading=False), _sqlite(path, reading=True), "sqlite", path, lock)
         scheme, _, rest = url.partition("://")
         if scheme in {"postgresql", "postgres", "postgresql+psycopg"} and rest:
@@ -102,6 +108,24 @@ def _keep_private(path: Path) -> None:
     # SQLite would make the file readable for everybody; what it puts beside it gets the same mode.
     with contextlib.suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _check_file(path: Path) -> None:
+    # SQLite opens anything, and complains at the first statement, wherever that may be.
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            return
+        raise Unavailable(
+            f"The database file {path} cannot be used ({error}). Restore it from a backup, or move it away to begin "
+            "with an empty one.",
+            code="store_damaged",
+        ) from error
 
 
 def _sqlite(path: Path, *, reading: bool) -> sa.Engine:

@@ -18,8 +18,8 @@ import aiohttp
 import sqlalchemy
 
 from warmline.kernel.ids import uuid7
+from warmline.platform import bus as buses
 from warmline.platform import migrations
-from warmline.platform.bus import NatsBus
 from warmline.platform.crypto import KEY_FILE
 from warmline.platform.database import Database
 from warmline.platform.sentences import explain
@@ -129,7 +129,7 @@ def _clock(database: Database) -> Finding:
 async def _bus(settings: Settings) -> Finding:
     if not settings.nats_url:
         return Finding("✓", "bus", "In memory: one process.")
-    bus = NatsBus(settings.nats_url, prefix=settings.nats_prefix)
+    bus = buses.NatsBus(settings.nats_url, prefix=settings.nats_prefix)
     heard: asyncio.Event = asyncio.Event()
     subject = f"doctor.{uuid7()}"
     try:

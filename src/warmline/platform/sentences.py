@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from warmline.kernel.errors import WarmlineError
+
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def explain(error: BaseException) -> str:
@@ -15,5 +19,7 @@ def explain(error: BaseException) -> str:
     original = getattr(error, "orig", None)
     if isinstance(original, BaseException):
         error = original
+    if isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+        return f"The database file is damaged ({error}). Restore it from a backup."
     said = " ".join(str(error).split()) or type(error).__name__
     return said if said.endswith((".", "!", "?")) else f"{said}."
