@@ -28,7 +28,7 @@ export class WaitingCard {
     const detail = [wait, since && t("waiting.since", { time: texts.time(since) })].filter(Boolean).join(" · ");
     // A transfer cannot be called off, only ended: the visitor is already being looked after.
     this.cancel.hidden = stage === "transferring";
-    this.contact.hidden = stage === "transferring";
+    this.contact.hidden = stage === "transferring" || state.items.some((item) => item.name === "contact_left");
     // Not disabled: that would throw the keyboard out of the button. A second press changes nothing.
     this.cancel.setAttribute("aria-disabled", String(outbox.some((item) => item.frame.frame === "cancel" && item.state !== "failed")));
     // A desk was given up and the next one is tried, which the log has just told: the visitor is asked once, the buttons are the answers.
