@@ -117,6 +117,16 @@ async def test_a_lost_wake_up_is_repaired_by_the_next(web: Web) -> None:
     assert frames[1] == {"seq": 3, "type": "skip", "to": 4}
 
 
+async def test_a_lost_wake_up_after_which_nothing_happens_is_found_in_the_store(web: Web) -> None:
+    conversation = web.conversations.open("v")
+    socket = await web.socket()
+    await socket.hello("v", conversation)
+    web.journal.deaf = True
+    web.journal.commit(conversation, message("lost"))
+    await web.hub.look_for_missed(web.hub.everyone())
+    assert (await socket.receive())["event"]["data"]["text"] == "lost"
+
+
 async def test_a_hand_off_that_comes_twice_or_late_is_dropped(web: Web) -> None:
     conversation = web.conversations.open("v")
     socket = await web.socket()

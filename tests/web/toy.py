@@ -97,6 +97,10 @@ class ListJournal:
         for listener in list(self.listeners):
             listener(events)
 
+    async def heads(self, kind: str, stream_ids: Sequence[str]) -> dict[str, int]:
+        assert kind == "conversation"
+        return {stream: len(self.streams[stream]) for stream in stream_ids if stream in self.streams}
+
     async def events(self, conversation: str, *, after: int, limit: int) -> list[Recorded]:
         self.reads += 1
         found = self.streams.get(conversation, [])[after : after + limit]

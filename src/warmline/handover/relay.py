@@ -36,7 +36,8 @@ log = structlog.get_logger()
 
 PLANNED = "relay.planned"
 LEASE = "relay"
-LEASE_MS = 30_000
+LEASE_MS = 18_000
+"""After so long at most another node goes on where a killed one stopped."""
 LOOK_EVERY_S = 2.0
 """How long an event may lie unnoticed whose hand-off was lost: with a node that died, or a commit whose answer was."""
 SEND_MS = 12_000
@@ -278,7 +279,7 @@ class Relay:
         if self._lease is None:
             self._lease = await self._leases.acquire(LEASE, LEASE_MS)
             self._adopt_at = 0.0
-        elif self._lease.until - self.clock.now() < LEASE_MS * 2 // 3:
+        elif self._lease.until - self.clock.now() < LEASE_MS * 5 // 6:
             renewed = await self._leases.renew(self._lease)
             if renewed is None:
                 self._lease = None

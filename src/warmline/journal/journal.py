@@ -227,6 +227,10 @@ class Journal:
             lambda conn: reading.list_events(conn, self.codecs, kind, stream_id, after=after, limit=limit)
         )
 
+    async def heads(self, kind: str, stream_ids: Sequence[str]) -> dict[str, int]:
+        """The seq up to which each of the streams is committed; unknown ones are left out."""
+        return await self.read(lambda conn: reading.list_heads(conn, kind, stream_ids))
+
     async def snapshot(self, kind: str, stream_id: str) -> tuple[Any, int]:
         """State and seq of the stream as last committed.  Raises NotFound."""
         if self.database.dialect == "sqlite":

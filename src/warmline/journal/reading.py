@@ -69,6 +69,13 @@ def list_events(
     return [to_recorded(row, codecs) for row in rows]
 
 
+def list_heads(conn: sa.Connection, kind: str, stream_ids: Sequence[str]) -> dict[str, int]:
+    """The seq up to which each of the streams is committed; unknown ones are left out."""
+    query = sa.select(streams.c.public_id, streams.c.seq)
+    query = query.where(streams.c.kind == kind, streams.c.public_id.in_(stream_ids))
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
 def get_snapshot(conn: sa.Connection, codec: Codec[Any], stream_id: str) -> tuple[Any, int]:
     """State and seq of a stream; rebuilt from its events where the snapshot is of another version.
 

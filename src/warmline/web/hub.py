@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import structlog
 
+from warmline.kernel.errors import WarmlineError
 from warmline.web.stream_frames import DRAIN, HEARTBEAT, RESYNC, event_frame, join_skips, ping_frame, text_of
 from warmline.web.stream_outlet import Frame, Outlet
 from warmline.web.stream_ports import EventsAfter, StreamBus, StreamJournal
@@ -70,6 +71,7 @@ class Hub:
         self._stops: list[Callable[[], None]] = []
         self._subscriptions: list[Any] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
         self.draining = False
         self._empty: asyncio.Event | None = None
 
@@ -90,6 +92,8 @@ class Hub:
             stop()
         for subscription in self._subscriptions:
             await subscription.unsubscribe()
+        if self._looking is not None:
+            self._looking.cancel()
         for channel in self._channels.values():
             if channel.repair is not None:
                 channel.repair.cancel()
@@ -260,7 +264,10 @@ class Hub:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(1.0, self._tick)
         self._hand = (self._hand + 1) % PING_EVERY_S
-        self.ping(tuple(self._wheel[self._hand]))
+        due = tuple(self._wheel[self._hand])
+        self.ping(due)
+        if due and (self._looking is None or self._looking.done()):
+            self._looking = loop.create_task(self.look_for_missed(due))
         self.expire_typing(loop.time())
 
     @staticmethod
@@ -273,6 +280,20 @@ class Hub:
                 outlet.close(HEARTBEAT, "no answer to pings")
             else:
                 outlet.push(Frame(ping_frame(outlet.known)))
+
+    async def look_for_missed(self, outlets: Iterable[Outlet]) -> None:
+        """Compare with the store what these outlets were given: a node may die between its commit and its hand-off."""
+        watched = {outlet.channel.conversation for outlet in outlets if outlet.channel is not None}
+        try:
+            heads = await self.journal.heads(self._kind, sorted(watched)) if watched else {}
+        except WarmlineError as error:
+            log.info("heads not read", code=error.code)
+            return
+        for conversation, seq in heads.items():
+            channel = self._channels.get(conversation)
+            if channel is not None and seq > channel.hint:
+                channel.hint = seq
+                self._repair_if_behind(channel)
 
     def expire_typing(self, now: float) -> None:
         """Tell watchers that somebody stopped typing who never said so."""

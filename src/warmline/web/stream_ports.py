@@ -28,6 +28,10 @@ class StreamJournal(Protocol):
         """Call ``fn`` on the event loop with events after their commit; returns the way to stop."""
         ...
 
+    async def heads(self, kind: str, stream_ids: Sequence[str]) -> dict[str, int]:
+        """The seq up to which each of the streams is committed."""
+        ...
+
 
 class StreamBus(Protocol):
     """The part of the bus that carries typing and read marks."""
