@@ -71,9 +71,10 @@ def migrate() -> None:
     """
     settings = _settings()
     from warmline.platform import migrations
+    from warmline.platform.data_folder import open_data_folder
     from warmline.platform.database import Database
 
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    open_data_folder(settings.data)
     database = Database.open(settings.store_url)
     try:
         applied = migrations.upgrade(database)
@@ -122,8 +123,9 @@ def rotate() -> None:
     """
     settings = _settings()
     from warmline.platform.crypto import Keyring
+    from warmline.platform.data_folder import open_data_folder
 
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    open_data_folder(settings.data)
     keyring = Keyring.open(settings.data)
     made = keyring.rotate()
     print(
@@ -134,6 +136,8 @@ def rotate() -> None:
     try:
         print(f"✓ Encrypted again with it: {asyncio.run(reseal(settings))} connections.")
     except WarmlineError as error:
+        if error.code != "store_in_use":
+            raise
         print(f"· Stored secrets are encrypted again when the server starts the next time. ({error.detail})")
     print("  Back the key file up, apart from the store.")
 

@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from tests.support.pair import StorePair
 
 from warmline.accounts import audit, tables
+from warmline.kernel.errors import SettingsError
 from warmline.platform import migrations
+from warmline.platform.data_folder import open_data_folder
 
 
 def warmline(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -166,3 +168,71 @@ def test_keys_are_rotated_and_named(tmp_path: Path) -> None:
     assert (first.returncode, second.returncode) == (0, 0)
     assert f"{file} holds 3 keys" in second.stdout
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+COMMANDS = (["serve"], ["demo"], ["migrate"], ["keys", "rotate"])
+
+
+def check_sentence(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """One sentence that has these words, and a bad exit code."""
+    assert done.returncode in {1, 2}
+    assert "Traceback" not in done.stdout + done.stderr
+    [sentence] = [line for line in done.stderr.splitlines() if line.startswith("warmline: ")]
+    assert all(word in sentence for word in words), sentence
+    assert "Errno" not in sentence
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("below", ["", "below"])
+def test_a_file_for_a_data_folder_is_a_sentence(tmp_path: Path, command: list[str], below: str) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    done = warmline(*command, folder=tmp_path, WARMLINE_DATA=str(file / below))
+    check_sentence(done, f"WARMLINE_DATA is {file}", "is a file", "Name a folder")
+    assert done.returncode == 2
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_data_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path, command: list[str]) -> None:
+    done = warmline(*command, folder=tmp_path, WARMLINE_DATA="/proc/warmline/data")
+    check_sentence(done, "WARMLINE_DATA is /proc/warmline/data", "cannot be made")
+
+
+def test_a_data_folder_that_may_not_be_written_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)  # root may write anywhere
+    with pytest.raises(SettingsError, match="this user may not write there"):
+        open_data_folder(tmp_path)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("what", ["noise", "half", "folder"])
+def test_a_damaged_database_file_is_a_sentence(tmp_path: Path, command: list[str], what: str) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    store = data / "warmline.db"
+    if what == "folder":
+        store.mkdir()
+    elif what == "noise":
+        store.write_bytes(os.urandom(8_192))
+    else:
+        assert warmline("migrate", folder=tmp_path, WARMLINE_DATA=str(data)).returncode == 0
+        whole = store.read_bytes()
+        store.write_bytes(whole[:100] + b"\xff" * (len(whole) - 100))
+    done = warmline(*command, folder=tmp_path, WARMLINE_DATA=str(data))
+    check_sentence(done, str(store), "Restore it from a backup")
+    found = warmline("doctor", folder=tmp_path, WARMLINE_DATA=str(data))
+    assert found.returncode == 1
+    assert "✗ store" in found.stdout
+    assert "Traceback" not in found.stdout + found.stderr
+
+
+def test_damage_that_shows_later_is_a_sentence(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert warmline("migrate", folder=tmp_path, WARMLINE_DATA=str(data)).returncode == 0
+    store = data / "warmline.db"
+    whole = store.read_bytes()
+    page = int.from_bytes(whole[16:18], "big")
+    store.write_bytes(whole[: 20 * page] + b"\xff" * (len(whole) - 20 * page))
+    done = warmline("serve", folder=tmp_path, WARMLINE_DATA=str(data))
+    check_sentence(done, "database", "Restore it from a backup")
