@@ -16,7 +16,6 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 import structlog
-from litestar.types import ControllerRouterHandler
 
 from warmline import __version__
 from warmline.accounts import audit
@@ -58,17 +57,11 @@ from warmline.platform.http import Outgoing
 from warmline.platform.settings import Settings
 from warmline.platform.upkeep import Upkeep
 from warmline.visitors.service import Visitors
-from warmline.web.api.door import Services as ApiServices
-from warmline.web.api.routes import api_router
+from warmline.web.api.services import Services as ApiServices
 from warmline.web.api.transcript_link import TranscriptLinks
 from warmline.web.api.wire import AGENT_PATH, WireSurface
-from warmline.web.console import ConsoleContext, create_console
 from warmline.web.console.administration import Administration
-from warmline.web.console.administration_pages import ADMINISTRATION
-from warmline.web.console.contacts import CONTACTS
-from warmline.web.console.conversations import CONVERSATIONS
-from warmline.web.console.conversations_stream import STREAM
-from warmline.web.console.desk import DESK
+from warmline.web.console.context import ConsoleContext
 from warmline.web.console.desk_presence import DeskPresence
 from warmline.web.console.desk_surface import DeskServices, DeskSurface
 from warmline.web.console.outside import error_page, icon_route
@@ -244,8 +237,8 @@ class Node:
 
         return make_server(application, host=s.host, port=s.port, drain=drain, ready=ready, warm=warm)
 
-    async def _handlers(self) -> tuple[ConsoleContext, list[ControllerRouterHandler]]:
-        """The console, and the routes that the framework serves: it and our own API."""
+    async def _handlers(self) -> tuple[ConsoleContext, Callable[[], list[Any]]]:
+        """The console, and how to make the routes that the framework serves: it and our own API."""
         answers = Answers(self.journal, self.keyring, self.clock)
         console = ConsoleContext(
             accounts=self.accounts,
@@ -273,8 +266,13 @@ class Node:
             widgets=self.widgets,
             public_url=self.settings.public_url,
         )
-        pages = (*STREAM, *DESK, *CONVERSATIONS, *CONTACTS, *ADMINISTRATION)
-        return console, [*create_console(console, pages), api_router(api, scale=self.settings.rate_limit_scale)]
+
+        def make() -> list[Any]:
+            from warmline.web.pages import page_handlers  # noqa: PLC0415 - loads the framework
+
+            return page_handlers(console, api, scale=self.settings.rate_limit_scale)
+
+        return console, make
 
     def _administration(self, parked: Parked) -> Administration:
         return Administration(

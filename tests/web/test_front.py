@@ -90,7 +90,7 @@ HOT = [
 @pytest.fixture
 async def web() -> AsyncIterator[Web]:
     handlers = [make_order, list_orders, broken, refused, limited, page]
-    async with running(routes=HOT, handlers=handlers, max_body_bytes=5_000) as web:
+    async with running(routes=HOT, handlers=lambda: handlers, max_body_bytes=5_000) as web:
         yield web
 
 

@@ -11,12 +11,8 @@ import hashlib
 import mimetypes
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
-from litestar import Request, Response, get
-from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
 
 from warmline.kernel.errors import NotFound
 
@@ -51,8 +47,8 @@ class Assets:
             raise KeyError(name)
         return f"/assets/{self.digest}/{name}"
 
-    def respond(self, digest: str, name: str, accepted_encodings: str) -> Response[bytes]:
-        """The file, compressed when the browser can read that.  Raises NotFound."""
+    def find(self, digest: str, name: str, accepted_encodings: str) -> tuple[bytes, str, dict[str, str]]:
+        """The file, compressed when the browser can read that; its media type and its headers.  Raises NotFound."""
         file = self._files.get(name)
         if file is None:
             raise NotFound
@@ -66,17 +62,7 @@ class Assets:
         if file.packed is not None and "gzip" in accepted_encodings:
             headers["content-encoding"] = "gzip"
             body = file.packed
-        return Response(body, media_type=file.media_type, headers=headers)
-
-
-def create_assets(assets: Assets) -> HTTPRouteHandler:
-    """The one route that serves them."""
-
-    @get("/assets/{digest:str}/{name:path}", include_in_schema=False, sync_to_thread=False)
-    def asset(request: Request[Any, Any, Any], digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
-        return assets.respond(digest, name.lstrip("/"), request.headers.get("accept-encoding", ""))
-
-    return asset
+        return body, file.media_type, headers
 
 
 def _load(path: Path) -> _File:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from threading import Lock
-from typing import cast
-
-from litestar import Litestar
+from typing import TYPE_CHECKING, cast
 
 from warmline.web.problems import Handler, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from litestar import Litestar
 
 
 class LateApplication:

@@ -6,19 +6,20 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from litestar import Litestar
 from msgspec import Struct
 
 from warmline.kernel.errors import NotFound
 from warmline.web.front import RawRoute
-from warmline.web.openapi_framework import cold_document, cold_operations
 from warmline.web.openapi_operation import Operation
 from warmline.web.openapi_page import render_reference
 from warmline.web.problems import JSON, NOSNIFF, Receive, Scope, Send, send_bytes
 from warmline.web.security import REFERENCE_POLICY, header
+
+if TYPE_CHECKING:
+    from litestar import Litestar
 
 API = "/api/v1"
 DOCUMENT = "/api/openapi.json"
@@ -84,6 +85,8 @@ class OpenApiDocument:
 
     def build(self) -> dict[str, Any]:
         """The document."""
+        from warmline.web.openapi_framework import cold_document, cold_operations  # noqa: PLC0415 - loads the framework
+
         cold = cold_operations(self._app(), self._api)
         declared = [(route, route.operation) for route in self._raw if route.operation is not None]
         bodies = [type_ for one in cold for type_ in (one.request, one.response) if type_ is not None]

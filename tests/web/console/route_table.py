@@ -11,7 +11,7 @@ import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from warmline.web import server
+from warmline.web import framework, server
 from warmline.web.console.admission import PUBLIC
 from warmline.web.late import LateApplication
 
@@ -54,7 +54,7 @@ class RouteTable:
                 super().__init__(make)
                 self.made()
 
-        monkeypatch.setattr(server, "Litestar", build)
+        monkeypatch.setattr(framework, "Litestar", build)
         monkeypatch.setattr(server, "LateApplication", AtOnce)
 
     def addresses(self, *methods: str) -> list[Address]:

@@ -15,41 +15,17 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter
 
 from warmline.accounts.access import Principal, Scope, key_principal, require
-from warmline.accounts.answers import Answers
-from warmline.accounts.api_keys import ApiKeys
 from warmline.accounts.model import ApiKey
-from warmline.bots.service import Bots
-from warmline.conversations.listing import Listing
-from warmline.conversations.service import Conversations
-from warmline.conversations.widgets import Widgets
-from warmline.handover.connections import Connections
-from warmline.handover.parked import Parked
 from warmline.journal.kinds import IdempotencyKey
-from warmline.kernel.clock import Clock
 from warmline.kernel.ids import uuid7
 from warmline.platform.limits import RateLimiter
+from warmline.web.api.services import Services
 
 T = TypeVar("T")
 
 RATE_PER_S = 100
 RATE_BURST = 600
 KEY_LENGTH = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """What the handlers work with; bound once by the composition root."""
-
-    api_keys: ApiKeys
-    answers: Answers
-    bots: Bots
-    clock: Clock
-    connections: Connections
-    conversations: Conversations
-    listing: Listing
-    parked: Parked
-    widgets: Widgets
-    public_url: str
 
 
 @dataclass(frozen=True, slots=True)

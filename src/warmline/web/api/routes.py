@@ -21,7 +21,8 @@ from warmline.web.api import (
     parked,
     widgets,
 )
-from warmline.web.api.door import RATE_BURST, RATE_PER_S, Door, Services, read_repeat
+from warmline.web.api.door import RATE_BURST, RATE_PER_S, Door, read_repeat
+from warmline.web.api.services import Services
 
 NOUNS = (bots, connection_keys, connections, contacts, conversation_commands, conversations, keys, parked, widgets)
 

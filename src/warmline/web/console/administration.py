@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from warmline.bots.service import Bot, Bots
 from warmline.conversations.widgets import Widget, Widgets
 from warmline.handover.connections import Connections
 from warmline.handover.ladder import Deadlines
 from warmline.handover.parked import Parked
-from warmline.web.console.visit import Visit
+
+if TYPE_CHECKING:
+    from warmline.web.console.visit import Visit
 
 SERVICE = "administration"
 """The name in ``ConsoleContext.services``."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from litestar import Request
-
 from warmline.kernel.errors import Forbidden, Invalid, TooLarge, WarmlineError
+
+if TYPE_CHECKING:
+    from litestar import Request
 
 MAX_BODY = 64 * 1024
 _MAX_FIELDS = 200

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
 
 import msgspec
 import structlog
-from litestar import Request, get
-from litestar.handlers import HTTPRouteHandler
-from litestar.response import Stream
 
 from warmline.accounts.access import Principal, Scope, require
 from warmline.kernel.errors import Invalid, NotFound, Unavailable
@@ -139,30 +135,10 @@ class Live:
         return declared
 
 
-def create_live(live: Live) -> HTTPRouteHandler:
-    """``GET /live?topic=…&topic=…``: the one event stream of the console."""
-
-    @get("/live", include_in_schema=False)
-    async def stream(request: Request[Any, Any, Any]) -> Stream:
-        visit = request.state.visit
-        topics = request.query_params.getall("topic", [])
-        # Watching starts before the first read: what is committed in between arrives twice rather than never.
-        watcher = live.watch(visit.principal, topics)
-        try:
-            first = await live.first(visit.principal, topics)
-        except BaseException:
-            live.leave(watcher)
-            raise
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        body = _events(live, watcher, first, visit.is_still_signed_in)
-        return Stream(body, media_type="text/event-stream", headers=headers)
-
-    return stream
-
-
-async def _events(
+async def events_of(
     live: Live, watcher: Watcher, first: Sequence[Fragment], is_welcome: Callable[[], Awaitable[bool]]
 ) -> AsyncIterator[bytes]:
+    """The bytes of a stream: the current fragments, then what is published, until it ends or is not welcome."""
     try:
         yield b"retry: 2000\n\n"
         for shown in first:

@@ -15,10 +15,10 @@ from litestar.params import FromPath
 
 from warmline.accounts.model import SignedIn
 from warmline.kernel.errors import NotFound, RateLimited, WarmlineError
-from warmline.web.assets import create_assets
+from warmline.web.asset_route import create_assets
 from warmline.web.console.admission import PUBLIC, SignInNeeded, create_guard
 from warmline.web.console.context import ConsoleContext
-from warmline.web.console.live import create_live
+from warmline.web.console.live_route import create_live
 from warmline.web.console.routes_account import ACCOUNT
 from warmline.web.console.routes_audit import AUDIT
 from warmline.web.console.routes_door import DOOR

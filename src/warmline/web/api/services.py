@@ -1,0 +1,31 @@
+"""What the handlers of ``/api/v1`` work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from warmline.accounts.answers import Answers
+from warmline.accounts.api_keys import ApiKeys
+from warmline.bots.service import Bots
+from warmline.conversations.listing import Listing
+from warmline.conversations.service import Conversations
+from warmline.conversations.widgets import Widgets
+from warmline.handover.connections import Connections
+from warmline.handover.parked import Parked
+from warmline.kernel.clock import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the handlers work with; bound once by the composition root."""
+
+    api_keys: ApiKeys
+    answers: Answers
+    bots: Bots
+    clock: Clock
+    connections: Connections
+    conversations: Conversations
+    listing: Listing
+    parked: Parked
+    widgets: Widgets
+    public_url: str
