@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from warmline.journal import IdempotencyKey, Journal, StreamKind, tune_gc
+from warmline.journal import IdempotencyKey, Journal, StreamKind, tune_process
 from warmline.kernel.clock import SystemClock
 from warmline.platform import migrations
 from warmline.platform.bus import MemoryBus
@@ -130,7 +130,7 @@ async def main(arguments: Any) -> None:
         await journal.start()
         names = [f"s{number}" for number in range(STREAMS)]
         await asyncio.gather(*(journal.append("counter", name, 1, actor="bench", create=True) for name in names))
-        tune_gc()
+        tune_process()
         for _ in range(2):
             if database.path is not None:
                 await journal.write(lambda _conn: None)

@@ -43,7 +43,7 @@ from warmline.handover.parked import Parked
 from warmline.handover.relay import Planner, Relay
 from warmline.journal.consumers import ConsumerRunner, ReactingConsumer, TransactionalConsumer
 from warmline.journal.deadlines import DeadlineRunner
-from warmline.journal.journal import Journal, tune_gc
+from warmline.journal.journal import Journal, tune_process
 from warmline.journal.leases import LeaseKeeper
 from warmline.kernel.clock import MINUTE, SECOND, Clock, SystemClock
 from warmline.kernel.ids import uuid7
@@ -326,7 +326,7 @@ def run_server(settings: Settings, *, ready: Callable[[str], None] | None = None
                 await _until_told()
                 return
             server = await node.open_web(ready=ready, warm=True)
-            tune_gc()
+            tune_process()
             await server.serve()
 
     import uvloop  # noqa: PLC0415 - only a running server needs it

@@ -21,7 +21,7 @@ from warmline.accounts.access import KEY_SCOPES, SYSTEM
 from warmline.accounts.model import NewKey, Role
 from warmline.app import Node
 from warmline.conversations.widgets import LadderStep, Look, Widget
-from warmline.journal.journal import tune_gc
+from warmline.journal.journal import tune_process
 from warmline.kernel.errors import Unavailable
 from warmline.platform.settings import Settings
 from warmline.web.shop.pages import Places, Shop
@@ -76,7 +76,7 @@ async def _main(settings: Settings) -> None:
         shop = Shop(Places(public_url=demo.base_url, widget_id=demo.widget_id, crm_url=demo.crm_url))
         server = await node.open_web(ready=lambda _address: _announce(demo), more=shop.routes(), warm=True)
         crm = asyncio.create_task(_keep_crm(demo, settings.data, port, stopping), name="sample-crm")
-        tune_gc()
+        tune_process()
         try:
             await server.serve()
         finally:

@@ -96,7 +96,8 @@ class BotRunner(ReactingConsumer):
 
     async def _answer(self, event: Recorded) -> None:
         try:
-            state, _seq = await self._journal.snapshot(CONVERSATION, event.stream_id)
+            # Whatever another node has added since: if it matters, the store refuses the turn's epoch.
+            state, _seq = await self._journal.snapshot(CONVERSATION, event.stream_id, at_least=event.seq)
         except NotFound:
             return
         if state.owner != "bot" or state.owner_epoch != event.owner_epoch:

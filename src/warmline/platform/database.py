@@ -158,12 +158,16 @@ def _sqlite(path: Path, *, reading: bool) -> sa.Engine:
 
 def _postgres(address: str, *, reading: bool) -> sa.Engine:
     options = "-c timezone=UTC -c idle_in_transaction_session_timeout=30s"
+    more: dict[str, Any] = {"pool_pre_ping": True}
     if reading:
         options += " -c default_transaction_read_only=on"
+        # A read is one round trip: no BEGIN and ROLLBACK around it, and whether the connection lives is found out by
+        # using it (the journal reads again where it did not).
+        more = {"isolation_level": "AUTOCOMMIT"}
     return sa.create_engine(
         address,
         connect_args={"options": options, "connect_timeout": 10},
         pool_size=READERS,
         max_overflow=READERS,
-        pool_pre_ping=True,
+        **more,
     )
