@@ -24,6 +24,10 @@ LadderFor = Callable[[str | None, str], Awaitable[tuple[Rung, ...]]]
 """(widget id or None, bot id) → the ladder as it stands now; bound by the composition root."""
 
 
+# Made once: everybody who comes back asks for it.
+_READS = sa.select(reads.c.participant, reads.c.seq).where(reads.c.conversation_id == sa.bindparam("conversation"))
+
+
 class Conversations:
     """Everything that can be done with a conversation.  Every method answers after the commit.
 
@@ -166,9 +170,8 @@ class Conversations:
 
     async def reads(self, conversation_id: str) -> dict[str, int]:
         """Participant → seq read so far."""
-        query = sa.select(reads.c.participant, reads.c.seq).where(reads.c.conversation_id == conversation_id)
-        rows = await self.journal.read(lambda conn: conn.execute(query).all())
-        return {row.participant: row.seq for row in rows}
+        rows = await self.journal.read(lambda conn: conn.execute(_READS, {"conversation": conversation_id}).all())
+        return {row[0]: row[1] for row in rows}
 
     async def typing(self, conversation_id: str, who: str, *, on: bool) -> None:
         """Tell everybody who watches that ``who`` (visitor | agent | bot) types.  May be lost."""

@@ -24,10 +24,10 @@ _LOOK_BACK = 5
 _DEADLINES = {
     "answer": "The desk must answer",
     "connect": "Somebody must join",
-    "idle": "Ends without a word",
+    "idle": "Ends if silent",
     "lost": "Given up if nothing gets through",
     "bot_turn": "The bot must answer",
-    "conversation_idle": "Closes without a word",
+    "conversation_idle": "Closes if silent",
 }
 
 
