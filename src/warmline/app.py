@@ -38,6 +38,7 @@ from warmline.deskwork.service import DeskWork
 from warmline.handover.connections import Connections
 from warmline.handover.converse import Converse
 from warmline.handover.inbound import Inbound
+from warmline.handover.inbox import Inbox, InboxEraser, InboxRunner
 from warmline.handover.ladder import Deadlines, Ladders
 from warmline.handover.parked import Parked
 from warmline.handover.relay import Planner, Relay
@@ -67,6 +68,7 @@ from warmline.web.console.desk_surface import DeskServices, DeskSurface
 from warmline.web.console.outside import error_page, icon_route
 from warmline.web.front import Health, RawRoute
 from warmline.web.hub import Hub
+from warmline.web.ingress import Ingress
 from warmline.web.server import Server, WebOptions, build_application, make_server
 from warmline.web.stream import VisitorStream
 from warmline.web.stream_limits import WidgetLimits
@@ -143,6 +145,7 @@ class Node:
         )
         self.converse = Converse(journal, clock, self.ladders, idle_after=idle, bot_answers_within=patience)
         self.inbound = Inbound(journal)
+        self.inbox = Inbox(journal, clock, bus, self.keyring, self.connections.desk)
         self.transcript_links = TranscriptLinks(journal, clock, self.keyring, public_url=s.public_url)
         self.bots = Bots(journal, clock)
         self.deskwork = DeskWork(journal, clock, self.conversations)
@@ -161,11 +164,14 @@ class Node:
             note_health=self.connections.note_health,
         )
         await self._started(self.relay)
+        inbox = InboxRunner(journal, clock, bus, keeper, self.keyring, self.inbound, self.connections.desk)
+        await self._started(inbox)
         consumers: list[TransactionalConsumer | ReactingConsumer] = [
             ConversationIndex(),
             Planner(clock, bus),
             BotRunner(journal, self.bots, self.ladders.for_conversation),
             DeskQueue(journal),
+            InboxEraser(),
         ]
         await self._started(ConsumerRunner(journal, consumers))
         await self._started(DeadlineRunner(journal))
@@ -173,6 +179,7 @@ class Node:
             Upkeep(
                 {
                     "audit anchors": (_HOUR_S, self._anchor_audit),
+                    "old deliveries": (_HOUR_S, inbox.forget_old),
                     "expired sessions": (_HOUR_S, self.accounts.forget_expired_sessions),
                 }
             )
@@ -225,7 +232,14 @@ class Node:
                 max_body_bytes=s.max_body_bytes,
                 trusted_proxies=s.trusted_proxies,
             ),
-            routes=[*widget.routes(), *wire.routes(), *self.transcript_links.routes(), icon_route(), *more],
+            routes=[
+                *widget.routes(),
+                *wire.routes(),
+                *Ingress(self.inbox, self.clock).routes(),
+                *self.transcript_links.routes(),
+                icon_route(),
+                *more,
+            ],
             sockets=widget.sockets(),
             handlers=handlers,
             error_page=error_page(console),

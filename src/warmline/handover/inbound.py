@@ -14,6 +14,7 @@ from warmline.handover.port import (
     AgentLeft,
     AgentReplied,
     DeskEvent,
+    Join,
     OpenFailed,
     QueueMoved,
     ThreadEnded,
@@ -42,10 +43,12 @@ class Inbound:
         bot_id: str | None = None,
         epoch: int | None = None,
         key: str | None = None,
+        join: Join = Join.EXPLICIT,
     ) -> Appended[ConversationState] | None:
         """Append what ``event`` means; None for an event that means nothing to a conversation (it is counted).
 
-        ``key`` identifies the event for ever: the same one is stored once, with other content it is refused.
+        ``key`` identifies the event for ever: the same one is stored once, with other content it is refused.  With
+        an inferred ``join`` the first reply of somebody who was waited for says that they have joined.
         Raises NotFound, Conflict with the code of the wire's table, KeyReused.
         """
         command = command_of(event, connection_id, bot_id=bot_id, epoch=epoch)
@@ -61,12 +64,27 @@ class Inbound:
                 scope=f"wire:{connection_id}", key=f"{key}:{conversation_id}", body_hash=digest
             )
         try:
-            return await self._journal.append(
-                CONVERSATION, conversation_id, command, actor=f"desk:{connection_id}", key=stored_once
-            )
+            return await self._append(conversation_id, command, stored_once)
+        except Conflict as refused:
+            if refused.code != "not_connected" or join is not Join.INFERRED or not isinstance(event, AgentReplied):
+                self.refusals[refused.code] += 1
+                raise
+        joined = AgentJoined(thread_ref=event.thread_ref, name=event.name, avatar=event.avatar)
+        entering = command_of(joined, connection_id, bot_id=bot_id, epoch=epoch)
+        assert entering is not None
+        try:
+            await self._append(conversation_id, entering, None)
+            return await self._append(conversation_id, command, stored_once)
         except Conflict as refused:
             self.refusals[refused.code] += 1
             raise
+
+    async def _append(
+        self, conversation_id: str, command: c.DeskSays, key: IdempotencyKey | None
+    ) -> Appended[ConversationState]:
+        return await self._journal.append(
+            CONVERSATION, conversation_id, command, actor=f"desk:{command.connection_id}", key=key
+        )
 
 
 def command_of(event: DeskEvent, connection_id: str, *, bot_id: str | None, epoch: int | None) -> c.DeskSays | None:
@@ -77,7 +95,8 @@ def command_of(event: DeskEvent, connection_id: str, *, bot_id: str | None, epoc
 
     match event:
         case AgentReplied():
-            return says("replied", message_id=uuid7(), text=event.text)
+            speaker = Agent(name=event.name or None, avatar=event.avatar)
+            return says("replied", message_id=uuid7(), text=event.text, agent=speaker)
         case QueueMoved():
             return says("queued", position=event.position, wait_minutes=event.wait_minutes)
         case AgentJoined():

@@ -65,10 +65,15 @@ class AgentTyping(DeskEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentReplied(DeskEvent):
-    """The agent said something.  ``message_id`` is the vendor's id of the message, when the wire has one."""
+    """The agent said something.  ``message_id`` is the vendor's id of the message, when the wire has one.
+
+    ``name`` and ``avatar`` are the speaker's where the message tells them, else "" and None.
+    """
 
     text: str
     message_id: str | None = None
+    name: str = ""
+    avatar: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

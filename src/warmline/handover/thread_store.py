@@ -127,6 +127,18 @@ def find_thread(conn: sa.Connection, conversation_id: str, connection_id: str) -
     return ThreadRow(**row._mapping) if row else None
 
 
+def find_by_ref(conn: sa.Connection, connection_id: str, ref: str) -> ThreadRow | None:
+    """The latest attempt behind the vendor's id of a thread."""
+    query = (
+        sa.select(*_COLUMNS)
+        .where(threads.c.connection_id == connection_id, threads.c.ref == ref)
+        .order_by(threads.c.created_at.desc(), threads.c.id.desc())
+        .limit(1)
+    )
+    row = conn.execute(query).first()
+    return ThreadRow(**row._mapping) if row else None
+
+
 def save_thread(conn: sa.Connection, thread_id: str, fence: int, at: int, **values: object) -> bool:
     """Write a thread's progress; False when a later holder of the lease has written it since."""
     done = conn.execute(

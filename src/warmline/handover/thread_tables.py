@@ -30,6 +30,7 @@ threads = sa.Table(
     sa.Column("updated_at", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("conversation_id", "handover_id", "rung", name="threads_attempt"),
     sa.Index("threads_phase", "phase"),
+    sa.Index("threads_ref", "connection_id", "ref"),
 )
 
 parked = sa.Table(
