@@ -7,6 +7,10 @@ Fixtures
     bare_pair       the same with an empty, unmigrated store
     sqlite_pair, postgres_pair
                     one migrated pair, for what concerns one store only
+    shared_house, shared_sqlite_house
+                    a running node (tests/support/node.py) for all tests of a module, on both pairs or the embedded one;
+                    a test is a `guest` there.  Its test and its fixtures run in the module's loop: fixtures of such
+                    a module say `@pytest_asyncio.fixture(loop_scope="module")`
     postgres_server address of the run's PostgreSQL (database "postgres"): WARMLINE_TEST_DATABASE_URL, else our own
     nats_server     address of the run's NATS: WARMLINE_TEST_NATS_URL, else our own
     own_nats        .start() -> address and .stop() of a NATS of your own; it starts again on the same port
@@ -28,13 +32,16 @@ takes its database from a fixture, and names NATS subjects below `pair.nats_pref
 
 from __future__ import annotations
 
+import gc
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.support import chromium as chromiums
@@ -42,6 +49,9 @@ from tests.support import nats, postgres
 from tests.support.pair import NAMES, StorePair, copy_sqlite, migrate, sqlite_url
 from tests.support.run_folder import RunFolder
 from warmline.kernel.clock import ManualClock
+
+if TYPE_CHECKING:
+    from tests.support.node import Stage
 
 NO_CHROMIUM = f"no Chromium: {chromiums.INSTALL}"
 
@@ -82,10 +92,19 @@ def _is_for_tests(name: str) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser by what it asks for."""
+    """Mark what needs a browser, and what runs in the loop of its module, by what it asks for."""
     for item in items:
-        if {"chromium", "browser"} & set(getattr(item, "fixturenames", ())):
+        asked = set(getattr(item, "fixturenames", ()))
+        if {"chromium", "browser"} & asked:
             item.add_marker("browser")
+        if {"shared_house", "shared_sqlite_house"} & asked and item.get_closest_marker("asyncio"):
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded so far stays loaded: the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -186,6 +205,36 @@ def sqlite_pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stor
 def postgres_pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StorePair]:
     """The cluster pair only."""
     yield from _pair("postgresql+nats", request, tmp_path, migrated=True)
+
+
+@pytest.fixture(params=NAMES, scope="module")
+def module_pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorePair]:
+    """One migrated store and a bus for a whole module."""
+    yield from _pair(request.param, request, tmp_path_factory.mktemp("pair"), migrated=True)
+
+
+@pytest.fixture(scope="module")
+def module_sqlite_pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorePair]:
+    """The embedded pair only."""
+    yield from _pair("sqlite+memory", request, tmp_path_factory.mktemp("pair"), migrated=True)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_house(module_pair: StorePair) -> AsyncIterator[Stage]:
+    """A running node per pair."""
+    from tests.support.node import housed
+
+    async with housed(module_pair) as house:
+        yield house
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_sqlite_house(module_sqlite_pair: StorePair) -> AsyncIterator[Stage]:
+    """A running node on the embedded pair."""
+    from tests.support.node import housed
+
+    async with housed(module_sqlite_pair) as house:
+        yield house
 
 
 # ------------------------------------------------------------------------------------------- other parts

@@ -14,8 +14,10 @@ import aiohttp
 
 from tests.support.crm import StageCrm
 from tests.support.pair import StorePair
+from tests.support.thrift import thrift
 from warmline.accounts.access import KEY_SCOPES, SYSTEM
 from warmline.app import Node
+from warmline.conversations.commands import Close
 from warmline.conversations.widgets import LadderStep, Look, Widget
 from warmline.kernel.ids import uuid7
 
@@ -51,6 +53,8 @@ class Stage:
     widget_id: str = ""
     wire_key: str = ""
     v1_key: str = ""
+    wire_key_id: str = ""
+    v1_key_id: str = ""
     signing_secret: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
 
@@ -141,10 +145,13 @@ async def staged(pair: StorePair, *, deadlines: dict[str, Any] | None = None, **
     """Run a node on ``pair``; ``deadlines`` go to the CRM's rung (see LadderStep), ``settings`` to the settings."""
     port = free_port()
     async with StageCrm.running() as crm, aiohttp.ClientSession() as http:
-        chosen = pair.settings(port=port, allow_private_targets=f"127.0.0.1:{crm.port}", **settings)
-        async with Node(chosen) as node:
+        settings.setdefault("allow_private_targets", f"127.0.0.1:{crm.port}")
+        chosen = pair.settings(port=port, **settings)
+        async with contextlib.AsyncExitStack() as running:
             listening = asyncio.Event()
-            server = await node.open_web(ready=lambda _address: listening.set())
+            with thrift():
+                node = await running.enter_async_context(Node(chosen))
+                server = await node.open_web(ready=lambda _address: listening.set())
             serving = asyncio.create_task(server.serve())
             await listening.wait()
             stage = Stage(node, f"http://127.0.0.1:{port}", http, crm)
@@ -154,6 +161,44 @@ async def staged(pair: StorePair, *, deadlines: dict[str, Any] | None = None, **
             finally:
                 server.should_exit = True
                 await serving
+
+
+@contextlib.asynccontextmanager
+async def housed(pair: StorePair) -> AsyncIterator[Stage]:
+    """A node for many tests, one after another: each is a ``guest`` there."""
+    async with staged(pair, allow_private_targets="127.0.0.0/8", rate_limit_scale=100) as house:
+        yield house
+
+
+@contextlib.asynccontextmanager
+async def guest(house: Stage, *, deadlines: dict[str, Any] | None = None) -> AsyncIterator[Stage]:
+    """A stage on the node of ``house`` with a bot, connections, a widget, keys and a CRM that nobody else has.
+
+    At the end its conversations are closed and nobody waits in its queue.  What belongs to the whole installation
+    (the lists of everything, the members) holds what earlier guests have left.
+    """
+    async with StageCrm.running() as crm:
+        stage = Stage(house.node, house.base, house.http, crm)
+        await furnish(stage, deadlines or {})
+        try:
+            yield stage
+        finally:
+            await leave(stage)
+
+
+async def leave(stage: Stage) -> None:
+    """Close what is open and wait until nobody is in the queue."""
+    stage.crm.answers.clear()
+    conversations, queue = stage.node.conversations, stage.node.deskwork.queue
+    for conversation in stage.tokens:
+        state, _seq = await conversations.snapshot(conversation)
+        if state.status == "open":
+            await conversations.command(conversation, Close(reason="agent"), actor="system")
+    changed = asyncio.Event()
+    async with asyncio.timeout(15):
+        while await queue(stage.desk_id):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), 0.01)  # the queue's own rows follow; nobody is told
 
 
 async def furnish(stage: Stage, deadlines: dict[str, Any]) -> None:
@@ -182,4 +227,5 @@ async def furnish(stage: Stage, deadlines: dict[str, Any]) -> None:
     api = await node.api_keys.create(SYSTEM, kind="v1", label="api", scopes=[scope.value for scope in KEY_SCOPES])
     stage.bot_id, stage.connection_id, stage.desk_id = bot.id, crm.connection.id, desk.connection.id
     stage.widget_id, stage.wire_key, stage.v1_key = widget.id, wire.token, api.token
+    stage.wire_key_id, stage.v1_key_id = wire.record.id, api.record.id
     stage.signing_secret = next(iter(crm.secrets.values()), "")

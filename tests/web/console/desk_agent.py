@@ -43,6 +43,7 @@ class Agent:
     http: aiohttp.ClientSession
     name: str
     id: str = ""
+    email: str = ""
     csrf: str = ""
 
     async def get(self, path: str, **headers: str) -> Reply:
@@ -143,11 +144,11 @@ class Watch:
 @contextlib.asynccontextmanager
 async def signed_in(stage: Stage, name: str = "Mina Okafor", role: Role = Role.AGENT) -> AsyncIterator[Agent]:
     """A new member with that role, signed in through the form."""
-    email = f"{name.split(maxsplit=1)[0].lower()}@desk.example"
+    email = f"{name.split(maxsplit=1)[0].lower()}-{uuid7()}@desk.example"
     member = await stage.node.accounts.create_member(SYSTEM, email, name, role, PASSWORD)
     jar = aiohttp.CookieJar(unsafe=True)  # the address is an IP
     async with aiohttp.ClientSession(cookie_jar=jar) as http:
-        agent = Agent(stage, http, name, member.id)
+        agent = Agent(stage, http, name, member.id, email)
         door = await agent.get("/console/sign-in")
         agent.csrf = _csrf(door.text)
         opened = await agent.post("/console/sign-in", {"email": email, "password": PASSWORD})

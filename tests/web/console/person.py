@@ -13,6 +13,7 @@ from tests.web.console.desk_agent import fresh_token
 
 from warmline.accounts.access import SYSTEM
 from warmline.accounts.model import Role
+from warmline.kernel.ids import uuid7
 
 PASSWORD = "a long enough password"
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
@@ -62,7 +63,7 @@ class Person:
 @contextlib.asynccontextmanager
 async def signed_in(stage: Stage, role: Role = Role.ADMIN) -> AsyncIterator[Person]:
     """A new member of that role, signed in over HTTP."""
-    email = f"{role.value}@console.example"
+    email = f"{role.value}-{uuid7()}@console.example"
     await stage.node.accounts.create_member(SYSTEM, email, f"The {role.value}", role, PASSWORD)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
         person = Person(stage.base, http)

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 
 import pytest
+import pytest_asyncio
 import sqlalchemy as sa
-from tests.support.node import Stage, staged
+from tests.support.node import Stage, guest, staged
 from tests.support.pair import StorePair
 from tests.web.console.desk_agent import PASSWORD, Agent, signed_in
 
@@ -17,6 +18,7 @@ from warmline.accounts import audit as log
 from warmline.accounts.access import KEY_SCOPES, SYSTEM
 from warmline.accounts.model import Role
 from warmline.accounts.tables import audit
+from warmline.kernel.ids import uuid7
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -31,15 +33,28 @@ HOSTILE = [
 _TOKEN = re.compile(r"wlk_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(shared_house: Stage) -> AsyncIterator[Stage]:
+    async with guest(shared_house) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ada(stage: Stage) -> AsyncIterator[Agent]:
+    async with signed_in(stage, "Ada Boss", Role.ADMIN) as agent:
+        yield agent
+
+
 @pytest.fixture
-async def stage(pair: StorePair) -> AsyncIterator[Stage]:
+async def own_stage(pair: StorePair) -> AsyncIterator[Stage]:
+    """A node with one administrator, whose log nobody else writes."""
     async with staged(pair) as opened:
         yield opened
 
 
 @pytest.fixture
-async def ada(stage: Stage) -> AsyncIterator[Agent]:
-    async with signed_in(stage, "Ada Boss", Role.ADMIN) as agent:
+async def own_ada(own_stage: Stage) -> AsyncIterator[Agent]:
+    async with signed_in(own_stage, "Ada Boss", Role.ADMIN) as agent:
         yield agent
 
 
@@ -53,17 +68,18 @@ def check_is_text(page: str, words: str) -> None:
 
 
 @pytest.mark.parametrize("words", HOSTILE)
-async def test_names_are_text_wherever_they_stand(sqlite_pair: StorePair, words: str) -> None:
-    async with staged(sqlite_pair) as stage, signed_in(stage, "Ada Boss", Role.ADMIN) as ada:
+async def test_names_are_text_wherever_they_stand(shared_sqlite_house: Stage, words: str) -> None:
+    email = f"x-{uuid7()}@desk.example"
+    async with guest(shared_sqlite_house) as stage, signed_in(stage, "Ada Boss", Role.ADMIN) as ada:
         made = await ada.post(
             "/console/members",
-            {"name": words, "email": "x@desk.example", "password": PASSWORD, "role": "agent"},
+            {"name": words, "email": email, "password": PASSWORD, "role": "agent"},
         )
         assert made.status == 303
         assert (await ada.post("/console/account/name", {"name": words})).status == 303
         shown = await ada.post("/console/keys", {"label": words, "scopes": "audit:read", "lifetime": "0"})
         assert shown.status == 201
-        [member] = [m for m in await stage.node.accounts.list_members(SYSTEM) if m.email == "x@desk.example"]
+        [member] = [m for m in await stage.node.accounts.list_members(SYSTEM) if m.email == email]
         [key] = [k for k in await stage.node.api_keys.list_keys(SYSTEM, kind="v1") if k.label == words]
         check_is_text(shown.text, words)
         for path in (
@@ -140,7 +156,8 @@ async def test_a_key_form_that_is_refused_says_why_and_keeps_the_words(stage: St
     assert len(await stage.node.api_keys.list_keys(SYSTEM)) == before
 
 
-async def test_members_are_added_changed_and_disabled(stage: Stage, ada: Agent) -> None:
+async def test_members_are_added_changed_and_disabled(own_stage: Stage, own_ada: Agent) -> None:
+    stage, ada = own_stage, own_ada
     fields = {"name": "Jon Tallis", "email": "Jon@Desk.example", "password": PASSWORD, "role": "lead"}
     assert "is added" in await ada.flash(await ada.post("/console/members", fields))
     again = await ada.post("/console/members", fields | {"email": "JON@desk.example"})
@@ -176,7 +193,7 @@ async def test_the_own_password_and_browsers(stage: Stage, ada: Agent) -> None:
     assert (wrong.status, "not your current password" in wrong.text) == (400, True)
     assert "quite another password" not in wrong.text
     elsewhere, token = await stage.node.accounts.sign_in(
-        "ada@desk.example", PASSWORD, address="203.0.113.9", user_agent="<b>Old phone</b>"
+        ada.email, PASSWORD, address="203.0.113.9", user_agent="<b>Old phone</b>"
     )
     listed = (await ada.get("/console/account")).text
     assert "&lt;b&gt;Old phone" in listed
@@ -191,7 +208,8 @@ async def test_the_own_password_and_browsers(stage: Stage, ada: Agent) -> None:
     assert (stopped.status, "Too many attempts" in stopped.text) == (429, True)
 
 
-async def test_the_audit_log_is_searched_paged_and_checked(stage: Stage, ada: Agent) -> None:
+async def test_the_audit_log_is_searched_paged_and_checked(own_stage: Stage, own_ada: Agent) -> None:
+    stage, ada = own_stage, own_ada
     journal = stage.node.journal
 
     def write(conn: sa.Connection) -> None:

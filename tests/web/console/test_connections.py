@@ -6,7 +6,7 @@ import html
 import re
 
 import sqlalchemy as sa
-from tests.support.node import Stage, staged
+from tests.support.node import Stage, guest, staged
 from tests.support.pair import StorePair
 from tests.web.console.person import Person, signed_in
 
@@ -111,8 +111,8 @@ async def test_a_test_is_a_real_call_and_says_in_a_sentence_what_came_of_it(sqli
         assert "Our desk" in (await admin.get(f"{LIST}?q=OUR")).text
 
 
-async def test_settings_change_and_a_switch_can_be_turned_off_again(sqlite_pair: StorePair) -> None:
-    async with staged(sqlite_pair) as stage, signed_in(stage) as admin:
+async def test_settings_change_and_a_switch_can_be_turned_off_again(shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage, signed_in(stage) as admin:
         path = f"{LIST}/{stage.connection_id}/settings"
         on = settings(stage, **{"settings.team_online": "yes", "settings.escalate_to": "billing"})
         page = await admin.follow(await admin.post(path, *on))
@@ -125,8 +125,8 @@ async def test_settings_change_and_a_switch_can_be_turned_off_again(sqlite_pair:
         assert stage.node.connections.get(stage.connection_id).settings["team_online"] is False
 
 
-async def test_a_rotated_secret_signs_beside_the_old_one_until_it_ends(sqlite_pair: StorePair) -> None:
-    async with staged(sqlite_pair) as stage, signed_in(stage) as admin:
+async def test_a_rotated_secret_signs_beside_the_old_one_until_it_ends(shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage, signed_in(stage) as admin:
         base = f"{LIST}/{stage.connection_id}"
         answer = await admin.post(f"{base}/secrets/signing_secret/rotate", ("overlap", "3600"))
         assert answer.status == 201
@@ -140,8 +140,8 @@ async def test_a_rotated_secret_signs_beside_the_old_one_until_it_ends(sqlite_pa
         assert wrong.status == 400
 
 
-async def test_a_wire_key_lives_is_rotated_and_dies(sqlite_pair: StorePair) -> None:
-    async with staged(sqlite_pair) as stage, signed_in(stage) as admin:
+async def test_a_wire_key_lives_is_rotated_and_dies(shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage, signed_in(stage) as admin:
         base = f"{LIST}/{stage.connection_id}/keys"
         made = await admin.post(base, ("label", "Zendesk <bridge>"))
         found = _KEY.search(made.text)
@@ -170,8 +170,8 @@ async def test_a_wire_key_lives_is_rotated_and_dies(sqlite_pair: StorePair) -> N
         assert elsewhere.status == 404
 
 
-async def test_a_switched_off_connection_says_so_and_cannot_be_tried(sqlite_pair: StorePair) -> None:
-    async with staged(sqlite_pair) as stage, signed_in(stage) as admin:
+async def test_a_switched_off_connection_says_so_and_cannot_be_tried(shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage, signed_in(stage) as admin:
         base = f"{LIST}/{stage.connection_id}"
         page = await admin.follow(await admin.post(f"{base}/enabled", ("enabled", "no")))
         assert "This connection is off" in page
@@ -185,8 +185,8 @@ async def test_a_switched_off_connection_says_so_and_cannot_be_tried(sqlite_pair
         ]
 
 
-async def test_a_parked_message_is_listed_and_sent_again(sqlite_pair: StorePair) -> None:
-    async with staged(sqlite_pair) as stage, signed_in(stage) as admin:
+async def test_a_parked_message_is_listed_and_sent_again(shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage, signed_in(stage) as admin:
         conversation = await stage.visit()
         await stage.say(conversation, "Talk to a person")
         await stage.crm.until(conversation, "widgetEscalate")
@@ -207,8 +207,8 @@ async def test_a_parked_message_is_listed_and_sent_again(sqlite_pair: StorePair)
         assert "Nothing waits" in (await admin.get(base)).text
 
 
-async def test_a_lead_reads_an_agent_does_not(sqlite_pair: StorePair) -> None:
-    async with staged(sqlite_pair) as stage:
+async def test_a_lead_reads_an_agent_does_not(shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage:
         one = f"{LIST}/{stage.connection_id}"
         async with signed_in(stage, Role.LEAD) as lead:
             for path in (LIST, one, f"{one}/keys", f"{one}/parked"):
@@ -225,8 +225,8 @@ async def test_a_lead_reads_an_agent_does_not(sqlite_pair: StorePair) -> None:
         assert stage.node.connections.get(stage.connection_id).enabled
 
 
-async def test_a_forged_form_changes_nothing(sqlite_pair: StorePair) -> None:
-    async with staged(sqlite_pair) as stage, signed_in(stage) as admin:
+async def test_a_forged_form_changes_nothing(shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage, signed_in(stage) as admin:
         admin.csrf = "guessed"
         answer = await admin.post(f"{LIST}/{stage.connection_id}/enabled", ("enabled", "no"))
         assert answer.status == 403

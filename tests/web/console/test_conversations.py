@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from tests.support.node import Stage, staged
+import pytest_asyncio
+from tests.support.node import Stage, guest, staged
 from tests.support.pair import StorePair
 from tests.web.console.desk_agent import Agent, indexed, only_our_desk, signed_in, waiting
 
@@ -21,16 +22,30 @@ from warmline.web.console import conversations, conversations_page
 HOSTILE = '"><svg onload=alert(1)>'
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(shared_house: Stage) -> AsyncIterator[Stage]:
+    async with guest(shared_house) as opened:
+        await only_our_desk(opened)
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def mina(stage: Stage) -> AsyncIterator[Agent]:
+    async with signed_in(stage) as agent:
+        yield agent
+
+
 @pytest.fixture
-async def stage(pair: StorePair) -> AsyncIterator[Stage]:
+async def own_stage(pair: StorePair) -> AsyncIterator[Stage]:
+    """A node without anybody else's conversations."""
     async with staged(pair) as opened:
         await only_our_desk(opened)
         yield opened
 
 
 @pytest.fixture
-async def mina(stage: Stage) -> AsyncIterator[Agent]:
-    async with signed_in(stage) as agent:
+async def own_mina(own_stage: Stage) -> AsyncIterator[Agent]:
+    async with signed_in(own_stage) as agent:
         yield agent
 
 
@@ -41,42 +56,46 @@ async def rows(agent: Agent, query: str = "") -> list[str]:
     return re.findall(r'id="row-([0-9a-f-]{36})"', page.text)
 
 
-async def test_an_empty_list_says_what_will_be_here(mina: Agent) -> None:
-    page = await mina.get("/console/conversations")
+async def test_an_empty_list_says_what_will_be_here(own_mina: Agent) -> None:
+    page = await own_mina.get("/console/conversations")
     assert "No conversations yet" in page.text
-    assert "Nothing found" in (await mina.get("/console/conversations?q=lamp")).text
+    assert "Nothing found" in (await own_mina.get("/console/conversations?q=lamp")).text
 
 
-async def test_the_list_is_filtered_by_words_owner_and_widget(stage: Stage, mina: Agent) -> None:
-    bot, waits, talks = await stage.visit(), await waiting(stage, "my lamp is broken"), await waiting(stage, "hello")
-    await stage.say(bot, "when do you open")
-    await mina.post(f"/console/desk/{talks}/take")
-    closed = await stage.visit()
-    await stage.node.conversations.command(closed, c.Close(reason="agent"), actor="system")
+async def test_the_list_is_filtered_by_words_owner_and_widget(own_stage: Stage, own_mina: Agent) -> None:
+    bot, waits, talks = (
+        await own_stage.visit(),
+        await waiting(own_stage, "my lamp is broken"),
+        await waiting(own_stage, "hello"),
+    )
+    await own_stage.say(bot, "when do you open")
+    await own_mina.post(f"/console/desk/{talks}/take")
+    closed = await own_stage.visit()
+    await own_stage.node.conversations.command(closed, c.Close(reason="agent"), actor="system")
     for each in (bot, waits, talks, closed):
-        await indexed(stage, each)
-    assert set(await rows(mina)) == {bot, waits, talks, closed}
-    assert await rows(mina, "?view=waiting") == [waits]
-    assert await rows(mina, "?view=person") == [talks]
-    assert await rows(mina, "?view=bot") == [bot]
-    assert await rows(mina, "?view=closed") == [closed]
-    assert await rows(mina, "?q=BROKEN+lamp") == [waits]
-    assert await rows(mina, f"?widget={stage.widget_id}&view=waiting") == [waits]
-    assert await rows(mina, f"?widget={uuid7()}") == []
-    assert "Mina Okafor" in (await mina.get("/console/conversations?view=person")).text
+        await indexed(own_stage, each)
+    assert set(await rows(own_mina)) == {bot, waits, talks, closed}
+    assert await rows(own_mina, "?view=waiting") == [waits]
+    assert await rows(own_mina, "?view=person") == [talks]
+    assert await rows(own_mina, "?view=bot") == [bot]
+    assert await rows(own_mina, "?view=closed") == [closed]
+    assert await rows(own_mina, "?q=BROKEN+lamp") == [waits]
+    assert await rows(own_mina, f"?widget={own_stage.widget_id}&view=waiting") == [waits]
+    assert await rows(own_mina, f"?widget={uuid7()}") == []
+    assert "Mina Okafor" in (await own_mina.get("/console/conversations?view=person")).text
 
 
 async def test_older_pages_continue_where_the_first_ends(
-    stage: Stage, mina: Agent, monkeypatch: pytest.MonkeyPatch
+    own_stage: Stage, own_mina: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conversations, "PAGE_SIZE", 2)
-    made = [await stage.visit() for _ in range(5)]
+    made = [await own_stage.visit() for _ in range(5)]
     for each in made:
-        await indexed(stage, each)
+        await indexed(own_stage, each)
     found: list[str] = []
     query = ""
     for _ in range(3):
-        page = await mina.get(f"/console/conversations{query}")
+        page = await own_mina.get(f"/console/conversations{query}")
         found += re.findall(r'id="row-([0-9a-f-]{36})"', page.text)
         older = re.search(
             r'href="/console/conversations(\?cursor=[^"]+)"[^>]*>(?:(?!</a>).)*Older', page.text, re.DOTALL
@@ -84,7 +103,7 @@ async def test_older_pages_continue_where_the_first_ends(
         query = older[1] if older else ""
     assert query == ""
     assert sorted(found) == sorted(made)
-    assert (await mina.get("/console/conversations?cursor=nonsense")).status == 400
+    assert (await own_mina.get("/console/conversations?cursor=nonsense")).status == 400
 
 
 async def test_the_list_is_told_when_something_happens(stage: Stage, mina: Agent) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.node import Stage, staged
-from tests.support.pair import StorePair
+import pytest_asyncio
+from tests.support.node import Stage, guest
 from tests.web.console.desk_agent import Agent, only_our_desk, signed_in, waiting
 
 from warmline.conversations.commands import MAX_TEXT
@@ -22,14 +22,17 @@ from warmline.web import stream_frames
 HOSTILE = '<img src=x onerror="alert(1)"></script><script>alert(2)</script>'
 
 
-@pytest.fixture
-async def stage(pair: StorePair) -> AsyncIterator[Stage]:
-    async with staged(pair) as opened:
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(shared_house: Stage) -> AsyncIterator[Stage]:
+    async with guest(shared_house) as opened:
         await only_our_desk(opened)
         yield opened
+    async with asyncio.timeout(15):
+        while opened.node.presence.members():  # noqa: ASYNC110 - nobody is told when a page was closed
+            await asyncio.sleep(0.002)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def mina(stage: Stage) -> AsyncIterator[Agent]:
     async with signed_in(stage) as agent:
         yield agent

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from http.cookies import Morsel, SimpleCookie
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from multidict import CIMultiDictProxy
 from tests.support.node import Stage, staged
 from tests.support.pair import StorePair
@@ -16,9 +16,9 @@ from tests.web.console.desk_agent import PASSWORD, Agent, signed_in
 from warmline.accounts.access import SYSTEM
 from warmline.accounts.model import Role
 from warmline.accounts.throttle import PER_PAIR
+from warmline.kernel.ids import uuid7
 from warmline.web.console.visit import local_path
 
-EMAIL = "mina@desk.example"
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
 
@@ -27,6 +27,7 @@ class Door:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
+        self.email = f"mina-{uuid7()}@desk.example"
         self.cookies: dict[str, str] = {}
         self.csrf = ""
         self.set: dict[str, Morsel[str]] = {}
@@ -51,29 +52,34 @@ class Door:
                     self.csrf = found[1]
                 return answer.status, text, answer.headers
 
-    async def sign_in(self, email: str = EMAIL, password: str = PASSWORD, **fields: str) -> tuple[int, str, str]:
+    async def sign_in(self, email: str | None = None, password: str = PASSWORD, **fields: str) -> tuple[int, str, str]:
         """Status, text, and where it leads."""
-        status, text, headers = await self.request("POST", "/console/sign-in", email=email, password=password, **fields)
+        fields |= {"email": self.email if email is None else email, "password": password}
+        status, text, headers = await self.request("POST", "/console/sign-in", **fields)
         return status, text, headers.get("location", "")
 
 
 @pytest.fixture
-async def stage(sqlite_pair: StorePair) -> AsyncIterator[Stage]:
-    async with staged(sqlite_pair) as opened:
-        await opened.node.accounts.create_member(SYSTEM, EMAIL, "Mina Okafor", Role.AGENT, PASSWORD)
-        yield opened
+def stage(shared_sqlite_house: Stage) -> Stage:
+    return shared_sqlite_house
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def door(stage: Stage) -> Door:
     made = Door(stage)
+    await stage.node.accounts.create_member(SYSTEM, made.email, "Mina Okafor", Role.AGENT, PASSWORD)
     await made.request("GET", "/console/sign-in")
     return made
 
 
 async def test_every_refusal_is_the_same_sentence(stage: Stage, door: Door) -> None:
     texts = []
-    for email, password in ((EMAIL, "wrong password"), ("nobody@desk.example", PASSWORD), ("", ""), ("<b>", "\"'")):
+    for email, password in (
+        (door.email, "wrong password"),
+        ("nobody@desk.example", PASSWORD),
+        ("", ""),
+        ("<b>", "\"'"),
+    ):
         status, text, _location = await door.sign_in(email, password)
         assert status == 401
         assert "The e-mail address or the password is not right." in text
@@ -86,7 +92,7 @@ async def test_every_refusal_is_the_same_sentence(stage: Stage, door: Door) -> N
 async def test_too_many_tries_are_told_when_to_come_back(stage: Stage, door: Door) -> None:
     for _ in range(PER_PAIR.tries):
         await door.sign_in(password="wrong password")
-    status, text, headers = await door.request("POST", "/console/sign-in", email=EMAIL, password=PASSWORD)
+    status, text, headers = await door.request("POST", "/console/sign-in", email=door.email, password=PASSWORD)
     assert status == 429
     assert 1 <= int(headers["retry-after"]) <= PER_PAIR.window // 1000 + 1
     assert "Too many attempts" in text
@@ -140,8 +146,7 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(door: Door)
 
 async def test_over_https_the_cookie_insists_on_https_and_on_this_host(sqlite_pair: StorePair) -> None:
     async with staged(sqlite_pair, public_url="https://chat.example") as stage:
-        await stage.node.accounts.create_member(SYSTEM, EMAIL, "Mina", Role.AGENT, PASSWORD)
-        door = Door(stage)
+        await stage.node.accounts.create_member(SYSTEM, (door := Door(stage)).email, "Mina", Role.AGENT, PASSWORD)
         _status, _text, headers = await door.request("GET", "/console/sign-in")
         assert headers["strict-transport-security"]
         assert (await door.sign_in())[0] == 303

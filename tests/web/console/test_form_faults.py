@@ -7,8 +7,8 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.node import Stage, staged
-from tests.support.pair import StorePair
+import pytest_asyncio
+from tests.support.node import Stage, guest
 from tests.web.console.person import Person, signed_in
 
 Sent = tuple[tuple[str, str], ...]
@@ -55,13 +55,13 @@ FORMS: dict[str, tuple[str, Sent, set[str]]] = {
 }
 
 
-@pytest.fixture
-async def stage(sqlite_pair: StorePair) -> AsyncIterator[Stage]:
-    async with staged(sqlite_pair) as opened:
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(shared_sqlite_house: Stage) -> AsyncIterator[Stage]:
+    async with guest(shared_sqlite_house) as opened:
         yield opened
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def admin(stage: Stage) -> AsyncIterator[Person]:
     async with signed_in(stage) as person:
         yield person

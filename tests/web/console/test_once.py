@@ -7,14 +7,14 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 import sqlalchemy as sa
-from tests.support.node import Stage, staged
-from tests.support.pair import StorePair
+from tests.support.node import Stage, guest
 from tests.web.console.desk_agent import PASSWORD, Agent, fresh_token, signed_in
 
-from warmline.accounts.access import SYSTEM
 from warmline.accounts.model import Role
 from warmline.kernel.clock import DAY, SystemClock
+from warmline.kernel.ids import uuid7
 from warmline.platform.database import metadata
 from warmline.web.console.form_tokens import new_token
 
@@ -24,13 +24,13 @@ SHOWN_ONCE = ("key", "rotated key", "wire key", "rotated wire key", "connection"
 SEEN_AFTER = ("member", "bot", "widget")
 
 
-@pytest.fixture
-async def stage(pair: StorePair) -> AsyncIterator[Stage]:
-    async with staged(pair) as opened:
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(shared_house: Stage) -> AsyncIterator[Stage]:
+    async with guest(shared_house) as opened:
         yield opened
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def ada(stage: Stage) -> AsyncIterator[Agent]:
     async with signed_in(stage, "Ada Boss", Role.ADMIN) as agent:
         yield agent
@@ -47,12 +47,11 @@ async def form_of(stage: Stage, what: str) -> tuple[str, str, str, dict[str, str
     connection = f"/console/connections/{stage.connection_id}"
     if what.startswith("rotated"):
         wire = "wire" in what
-        keys = await stage.node.api_keys.list_keys(SYSTEM, kind="wire" if wire else "v1")
-        page = f"{connection}/keys/{keys[0].id}" if wire else f"/console/keys/{keys[0].id}"
+        page = f"{connection}/keys/{stage.wire_key_id}" if wire else f"/console/keys/{stage.v1_key_id}"
         return "api_keys", page, f"{page}/rotate", {"overlap": "3600"}
     crm = {"kind": "customcrm", "name": "Other", "submitted": "yes", "settings.webhook_url": stage.crm.url}
     crm |= {"settings.profile": "exact", "settings.timeout_s": "5", "bot_ids": stage.bot_id}
-    member = {"name": "Jon", "email": "jon@desk.example", "password": PASSWORD, "role": "agent"}
+    member = {"name": "Jon", "email": f"jon-{uuid7()}@desk.example", "password": PASSWORD, "role": "agent"}
     widget = {"do": "save", "updated_at": "0", "name": "W", "bot_id": stage.bot_id, "look.title": "T"}
     found = {
         "key": ("api_keys", "/console/keys/new", "/console/keys", {"label": "New", "scopes": "audit:read"}),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.support.node import Stage, staged
-from tests.support.pair import StorePair
+from tests.support.node import Stage
 from tests.web.console.desk_agent import signed_in
 from tests.web.console.test_admission import check_policy
 
@@ -20,9 +18,8 @@ PROGRAM = {"application/problem+json"}
 
 
 @pytest.fixture
-async def stage(sqlite_pair: StorePair) -> AsyncIterator[Stage]:
-    async with staged(sqlite_pair) as opened:
-        yield opened
+def stage(shared_sqlite_house: Stage) -> Stage:
+    return shared_sqlite_house
 
 
 async def ask(stage: Stage, path: str, accept: str = BROWSER, method: str = "GET") -> tuple[int, str, Any]:

@@ -6,7 +6,7 @@ import html
 import re
 
 import sqlalchemy as sa
-from tests.support.node import Stage, staged
+from tests.support.node import Stage, guest, staged
 from tests.support.pair import StorePair
 from tests.web.console.person import signed_in
 
@@ -142,8 +142,8 @@ async def test_the_ladder_is_built_by_plain_posts_that_save_nothing(sqlite_pair:
         assert len(await stage.node.widgets.list()) == 1
 
 
-async def test_two_who_edit_at_once_do_not_undo_each_other(sqlite_pair: StorePair) -> None:
-    async with staged(sqlite_pair) as stage, signed_in(stage) as admin:
+async def test_two_who_edit_at_once_do_not_undo_each_other(shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage, signed_in(stage) as admin:
         path = f"{LIST}/{stage.widget_id}/edit"
         found = _VERSION.search((await admin.get(path)).text)
         assert found is not None
@@ -155,8 +155,8 @@ async def test_two_who_edit_at_once_do_not_undo_each_other(sqlite_pair: StorePai
         assert (await stage.node.widgets.read(stage.widget_id)).name == "First"
 
 
-async def test_a_widget_is_previewed_and_switched_off_and_on(sqlite_pair: StorePair) -> None:
-    async with staged(sqlite_pair) as stage, signed_in(stage) as admin:
+async def test_a_widget_is_previewed_and_switched_off_and_on(shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage, signed_in(stage) as admin:
         path = f"{LIST}/{stage.widget_id}"
         preview = await admin.get(f"{path}/preview")
         assert f'src="/widget/loader.js" data-widget="{stage.widget_id}"' in preview.text
@@ -176,8 +176,8 @@ async def test_a_widget_is_previewed_and_switched_off_and_on(sqlite_pair: StoreP
         ]
 
 
-async def test_a_script_is_changed_and_its_faults_name_line_or_field(sqlite_pair: StorePair) -> None:
-    async with staged(sqlite_pair) as stage, signed_in(stage) as admin:
+async def test_a_script_is_changed_and_its_faults_name_line_or_field(shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage, signed_in(stage) as admin:
         path = f"{BOTS}/{stage.bot_id}"
 
         async def submit(script: str) -> tuple[int, str]:
@@ -216,8 +216,8 @@ async def test_a_bot_is_added(sqlite_pair: StorePair) -> None:
         assert (await admin.post(BOTS, ("name", ""), ("script", 'greeting = "hi"'))).status == 400
 
 
-async def test_a_lead_reads_and_changes_nothing(sqlite_pair: StorePair) -> None:
-    async with staged(sqlite_pair) as stage:
+async def test_a_lead_reads_and_changes_nothing(shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage:
         widget, bot = f"{LIST}/{stage.widget_id}", f"{BOTS}/{stage.bot_id}"
         async with signed_in(stage, Role.LEAD) as lead:
             for path in (LIST, widget, f"{widget}/preview", BOTS, bot):
