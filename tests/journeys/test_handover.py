@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import sqlalchemy as sa
-from tests.support.node import Stage, staged
+from tests.support.node import Stage, guest, staged
 from tests.support.pair import StorePair
 
 from warmline.accounts.access import SYSTEM
@@ -41,8 +41,8 @@ async def types(stage: Stage, conversation: str) -> list[str]:
     return [event.type for event in await stage.events(conversation)]
 
 
-async def test_from_the_bot_to_an_agent_and_back(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_from_the_bot_to_an_agent_and_back(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         conversation = await asked(stage)
         (call,) = await stage.crm.until(conversation, "widgetEscalate")
         assert call.body == {
@@ -71,8 +71,8 @@ async def test_from_the_bot_to_an_agent_and_back(pair: StorePair) -> None:
         assert not stage.crm.of(conversation, "widgetEndSession"), "the CRM ended it itself"
 
 
-async def test_the_visitor_ends_the_talk_and_the_crm_is_told_after_the_last_word(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_the_visitor_ends_the_talk_and_the_crm_is_told_after_the_last_word(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         conversation = await connected(stage)
         await stage.say(conversation, "one last thing")
         await stage.frame(conversation, frame="end")
@@ -83,8 +83,8 @@ async def test_the_visitor_ends_the_talk_and_the_crm_is_told_after_the_last_word
         assert (state.status, state.owner) == ("open", "bot")
 
 
-async def test_the_visitor_cancels_waiting_and_the_crm_is_told(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_the_visitor_cancels_waiting_and_the_crm_is_told(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         conversation = await asked(stage)
         await stage.until_stage(conversation, "offered")
         answer = await stage.frame(conversation, frame="cancel")
@@ -94,8 +94,8 @@ async def test_the_visitor_cancels_waiting_and_the_crm_is_told(pair: StorePair) 
         assert (again["frame"], again["code"]) == ("refused", "no_handover")
 
 
-async def test_a_crm_that_refuses_is_left_at_once(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_a_crm_that_refuses_is_left_at_once(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         stage.crm.answers["widgetEscalate"] = 422
         conversation = await asked(stage)
         state = await stage.until(conversation, lambda s: s.handover and s.handover.rung == 1)
@@ -104,8 +104,8 @@ async def test_a_crm_that_refuses_is_left_at_once(pair: StorePair) -> None:
         assert not stage.crm.of(conversation, "widgetEndSession")
 
 
-async def test_a_crm_that_never_answers_is_left_at_its_deadline(pair: StorePair) -> None:
-    async with staged(pair, deadlines={"answer_within_s": 0.5}) as stage:
+async def test_a_crm_that_never_answers_is_left_at_its_deadline(shared_house: Stage) -> None:
+    async with guest(shared_house, deadlines={"answer_within_s": 0.5}) as stage:
         conversation = await asked(stage)
         await stage.until(conversation, lambda s: s.handover and s.handover.rung == 1)
         failed = [e for e in await stage.events(conversation) if e.type == "handover.rung_failed"]
@@ -113,8 +113,8 @@ async def test_a_crm_that_never_answers_is_left_at_its_deadline(pair: StorePair)
         await stage.crm.until(conversation, "widgetEndSession")
 
 
-async def test_a_crm_that_cannot_be_reached_is_left_at_its_deadline(pair: StorePair) -> None:
-    async with staged(pair, deadlines={"answer_within_s": 0.5}) as stage:
+async def test_a_crm_that_cannot_be_reached_is_left_at_its_deadline(shared_house: Stage) -> None:
+    async with guest(shared_house, deadlines={"answer_within_s": 0.5}) as stage:
         stage.crm.answers["widgetEscalate"] = [503] * 50
         conversation = await asked(stage)
         await stage.until(conversation, lambda s: s.handover and s.handover.rung == 1)
@@ -122,8 +122,8 @@ async def test_a_crm_that_cannot_be_reached_is_left_at_its_deadline(pair: StoreP
         assert len(ids) == 1, "every try of an offer carries the same id"
 
 
-async def test_a_queue_that_never_ends_is_left_and_updates_do_not_prolong_it(pair: StorePair) -> None:
-    async with staged(pair, deadlines={"connect_within_s": 0.8}) as stage:
+async def test_a_queue_that_never_ends_is_left_and_updates_do_not_prolong_it(shared_house: Stage) -> None:
+    async with guest(shared_house, deadlines={"connect_within_s": 0.8}) as stage:
         conversation = await asked(stage)
         await stage.until_stage(conversation, "offered")
         status = 200
@@ -134,8 +134,8 @@ async def test_a_queue_that_never_ends_is_left_and_updates_do_not_prolong_it(pai
         assert [e.body.reason for e in failed] == ["no_agent"]
 
 
-async def test_when_the_last_rung_fails_the_visitor_is_told_and_may_leave_a_contact(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_when_the_last_rung_fails_the_visitor_is_told_and_may_leave_a_contact(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         widget = await stage.node.widgets.read(stage.widget_id)
         from msgspec.structs import replace
 
@@ -151,8 +151,8 @@ async def test_when_the_last_rung_fails_the_visitor_is_told_and_may_leave_a_cont
         assert left["frame"] == "ack"
 
 
-async def test_messages_survive_trouble_in_order_and_one_that_is_refused_is_parked(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_messages_survive_trouble_in_order_and_one_that_is_refused_is_parked(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         conversation = await connected(stage)
         stage.crm.answers["widgetMessage"] = [500, 429, 200, 400, 200]
         for text in ("first", "second", "third"):
@@ -167,8 +167,8 @@ async def test_messages_survive_trouble_in_order_and_one_that_is_refused_is_park
         assert state.parked == (parked.body.message_id,)
 
 
-async def test_a_desk_that_is_lost_while_connected_is_given_up(pair: StorePair) -> None:
-    async with staged(pair, deadlines={"lost_after_s": 0.5}) as stage:
+async def test_a_desk_that_is_lost_while_connected_is_given_up(shared_house: Stage) -> None:
+    async with guest(shared_house, deadlines={"lost_after_s": 0.5}) as stage:
         conversation = await connected(stage)
         stage.crm.answers["widgetMessage"] = [503] * 100
         await stage.say(conversation, "does anybody hear me?")
@@ -177,8 +177,8 @@ async def test_a_desk_that_is_lost_while_connected_is_given_up(pair: StorePair) 
         assert [e.body.reason for e in failed] == ["desk_lost"]
 
 
-async def test_what_the_agent_did_not_get_before_leaving_is_parked(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_what_the_agent_did_not_get_before_leaving_is_parked(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         conversation = await connected(stage)
         stage.crm.answers["widgetMessage"] = [503] * 50
         await stage.say(conversation, "never arrived")
@@ -188,8 +188,8 @@ async def test_what_the_agent_did_not_get_before_leaving_is_parked(pair: StorePa
         assert state.owner == "bot"
 
 
-async def test_words_after_the_end_are_for_the_bot_and_not_for_the_agent(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_words_after_the_end_are_for_the_bot_and_not_for_the_agent(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         conversation = await connected(stage)
         stage.crm.answers["widgetMessage"] = [503, 503]
         await stage.say(conversation, "for the agent")
@@ -200,8 +200,8 @@ async def test_words_after_the_end_are_for_the_bot_and_not_for_the_agent(pair: S
         assert set(texts(stage.crm.of(conversation, "widgetMessage"))) == {"for the agent"}
 
 
-async def test_a_crm_is_asked_for_its_team_in_the_name_of_the_conversation(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_a_crm_is_asked_for_its_team_in_the_name_of_the_conversation(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         known = stage.node.connections.get(stage.connection_id)
         settings = {**known.settings, "team_online": True}
         await stage.node.connections.update(SYSTEM, stage.connection_id, settings=settings)
@@ -211,8 +211,8 @@ async def test_a_crm_is_asked_for_its_team_in_the_name_of_the_conversation(pair:
         assert [call.event for call in stage.crm.of(conversation)] == ["isTeamOnline", "widgetEscalate"]
 
 
-async def test_silence_ends_a_connected_handover(pair: StorePair) -> None:
-    async with staged(pair, deadlines={"idle_after_s": 0.5}) as stage:
+async def test_silence_ends_a_connected_handover(shared_house: Stage) -> None:
+    async with guest(shared_house, deadlines={"idle_after_s": 0.5}) as stage:
         conversation = await connected(stage)
         await stage.until_stage(conversation, None)
         ended = [e for e in await stage.events(conversation) if e.type == "handover.ended"]
@@ -220,8 +220,8 @@ async def test_silence_ends_a_connected_handover(pair: StorePair) -> None:
         await stage.crm.until(conversation, "widgetEndSession")
 
 
-async def test_the_bot_is_silent_from_the_request_on(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_the_bot_is_silent_from_the_request_on(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         conversation = await asked(stage)
         await stage.until_stage(conversation, "offered")
         for text in ("hello?", "what are your opening hours?"):
@@ -234,8 +234,8 @@ async def test_the_bot_is_silent_from_the_request_on(pair: StorePair) -> None:
         assert not [e for e in events[start:] if e.type == "message.posted" and e.body.author == "bot"]
 
 
-async def test_a_crm_with_its_own_front_end(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_a_crm_with_its_own_front_end(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         headers = {"Authorization": stage.wire_key, "botid": stage.bot_id}
 
         async def chat(event: str, **fields: Any) -> tuple[int, Any]:
@@ -284,8 +284,8 @@ async def test_an_erasure_takes_the_id_that_the_crm_chose(pair: StorePair) -> No
             assert number not in str(rows)
 
 
-async def test_two_clicks_on_end_do_not_end_two_things(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_two_clicks_on_end_do_not_end_two_things(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         conversation = await connected(stage)
         epoch = (await stage.state(conversation)).owner_epoch
         assert (await stage.frame(conversation, frame="end", owner_epoch=epoch, client_id="one"))["frame"] == "ack"
@@ -308,8 +308,8 @@ async def test_a_desk_that_is_away_is_noted_and_not_waited_for(pair: StorePair) 
         assert state.handover.step.connection_id == stage.desk_id
 
 
-async def test_trouble_over_one_conversation_does_not_close_the_desk_to_others(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_trouble_over_one_conversation_does_not_close_the_desk_to_others(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         conversation = await connected(stage)
         stage.crm.answers["widgetMessage"] = [500] * 6
         await stage.say(conversation, "this one is trouble")
@@ -318,8 +318,8 @@ async def test_trouble_over_one_conversation_does_not_close_the_desk_to_others(p
         assert state.handover.rung == 0
 
 
-async def test_a_repeat_after_the_end_begins_no_conversation(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_a_repeat_after_the_end_begins_no_conversation(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         headers = {"Authorization": stage.wire_key, "botid": stage.bot_id}
 
         async def chat(event: str, **fields: Any) -> int:

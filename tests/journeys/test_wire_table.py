@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.node import Stage, staged
+from tests.support.node import Stage, guest, staged
 from tests.support.pair import StorePair
 
 FIELDS: dict[str, dict[str, Any]] = {
@@ -80,9 +80,9 @@ async def brought_to(stage: Stage, state: str) -> str:
 
 
 @pytest.mark.parametrize(("event", "state"), CELLS)
-async def test_cell(pair: StorePair, event: str, state: str) -> None:
+async def test_cell(shared_house: Stage, event: str, state: str) -> None:
     status, code, after = CELLS[event, state]
-    async with staged(pair) as stage:
+    async with guest(shared_house) as stage:
         conversation = await brought_to(stage, state)
         before = await stage.state(conversation)
         seen = len([e for e in await stage.events(conversation) if e.actor.startswith("desk:")])
@@ -102,8 +102,8 @@ async def test_cell(pair: StorePair, event: str, state: str) -> None:
             assert reached.handover.stage == after
 
 
-async def test_the_same_agent_again_changes_nothing_and_another_one_is_a_transfer(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_the_same_agent_again_changes_nothing_and_another_one_is_a_transfer(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         conversation = await brought_to(stage, "connected")
         count = len(await stage.events(conversation))
         assert (await stage.report(conversation, "escalationSuccess", **FIELDS["escalationSuccess"]))[0] == 200
@@ -113,8 +113,8 @@ async def test_the_same_agent_again_changes_nothing_and_another_one_is_a_transfe
         assert (await stage.state(conversation)).handover.agent.name == "Sam Otieno"
 
 
-async def test_checks_come_in_the_order_key_form_conversation_state(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_checks_come_in_the_order_key_form_conversation_state(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         conversation = await brought_to(stage, "closed")
         unknown = "01900000-0000-7000-8000-000000000000"
         wrong_key = {"Authorization": "wlc_nobody"}
@@ -130,8 +130,8 @@ async def test_checks_come_in_the_order_key_form_conversation_state(pair: StoreP
         assert (await stage.report(conversation, "message", text="x"))[0] == 409
 
 
-async def test_a_message_with_an_id_is_stored_once(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_a_message_with_an_id_is_stored_once(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         conversation = await brought_to(stage, "connected")
         for _again in range(3):
             status, _ = await stage.report(conversation, "message", text="Once.", messageId="m-1")
@@ -146,8 +146,8 @@ async def test_a_message_with_an_id_is_stored_once(pair: StorePair) -> None:
         assert "Other." not in said
 
 
-async def test_nothing_acts_before_the_request_was_acknowledged(pair: StorePair) -> None:
-    async with staged(pair) as stage:
+async def test_nothing_acts_before_the_request_was_acknowledged(shared_house: Stage) -> None:
+    async with guest(shared_house) as stage:
         inside: list[tuple[int, dict[str, Any]]] = []
 
         async def impatient(call: Any) -> int:
@@ -173,10 +173,10 @@ async def test_a_late_success_of_an_earlier_attempt_is_stale(pair: StorePair) ->
         assert stage.node.inbound.refusals["stale_owner"] == 1
 
 
-async def test_a_revoked_key_is_dead(pair: StorePair) -> None:
+async def test_a_revoked_key_is_dead(shared_house: Stage) -> None:
     from warmline.accounts.access import SYSTEM
 
-    async with staged(pair) as stage:
+    async with guest(shared_house) as stage:
         conversation = await brought_to(stage, "connected")
         keys = await stage.node.api_keys.list_keys(SYSTEM)
         old = next(key for key in keys if key.kind == "wire")
