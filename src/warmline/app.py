@@ -41,6 +41,7 @@ from warmline.handover.inbound import Inbound
 from warmline.handover.inbox import Inbox, InboxEraser, InboxRunner
 from warmline.handover.ladder import Deadlines, Ladders
 from warmline.handover.parked import Parked
+from warmline.handover.payloads import Payloads
 from warmline.handover.relay import Planner, Relay
 from warmline.journal.consumers import ConsumerRunner, ReactingConsumer, TransactionalConsumer
 from warmline.journal.deadlines import DeadlineRunner
@@ -139,7 +140,8 @@ class Node:
             idle_after_s=s.idle_after_s,
             lost_after_s=s.lost_after_s,
         )
-        self.ladders = Ladders(self.widgets, self.connections, self.deadlines)
+        self.payloads = Payloads(journal, clock)
+        self.ladders = Ladders(self.widgets, self.connections, self.deadlines, self.payloads)
         self.conversations = Conversations(
             journal, clock, bus, self.ladders.for_conversation, idle_after=idle, bot_answers_within=patience
         )
@@ -160,6 +162,8 @@ class Node:
             bus,
             keeper,
             desk=self.connections.desk,
+            payload_kind=self.connections.payload_kind,
+            payloads=self.payloads,
             links=lambda conversation: (self.transcript_links.link(conversation), reply_to),
             note_health=self.connections.note_health,
         )
@@ -275,6 +279,7 @@ class Node:
             clock=self.clock,
             connections=self.connections,
             conversations=self.conversations,
+            ladders=self.ladders,
             listing=listing,
             parked=parked,
             widgets=self.widgets,
@@ -294,6 +299,7 @@ class Node:
             widgets=self.widgets,
             bots=self.bots,
             parked=parked,
+            ladders=self.ladders,
             deadlines=self.deadlines,
         )
 

@@ -55,6 +55,8 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str = ""
     text: str = ""
     escalate_to: str | None = None
+    payload: str = ""
+    """The digest of the payload's text, empty when the rung has none."""
     answer_within: int = 60_000
     connect_within: int = 900_000
     idle_after: int = 7_200_000

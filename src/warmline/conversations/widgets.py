@@ -23,11 +23,15 @@ _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 class LadderStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One configured rung.  Deadlines in seconds; None takes the installation's setting."""
+    """One configured rung.  Deadlines in seconds; None takes the installation's setting.
+
+    ``payload`` is JSON as it was typed, placeholders and comments included; what may stand in it is the desk's business.
+    """
 
     connection_id: str
     text: str = ""
     escalate_to: str | None = None
+    payload: str = ""
     answer_within_s: float | None = None
     connect_within_s: float | None = None
     idle_after_s: float | None = None

@@ -22,6 +22,7 @@ from warmline.handover import connection_store as store
 from warmline.handover.connection_forms import parse_form
 from warmline.handover.connection_store import Connection, HealthNote
 from warmline.handover.desk_kinds import DeskKind, Linked, Secret
+from warmline.handover.payloads import PayloadKind
 from warmline.handover.port import Desk, Health
 from warmline.journal.journal import Journal
 from warmline.kernel.clock import DAY, SECOND, Clock
@@ -115,6 +116,10 @@ class Connections:
         """Whether the connection is enabled and serves that bot."""
         row = self._rows.get(connection_id)
         return row is not None and row.shown.enabled and bot_id in row.shown.bot_ids
+
+    def payload_kind(self, connection_id: str) -> PayloadKind | None:
+        """What a rung may tell the connection's desk.  Raises NotFound."""
+        return self.kinds[self._row(connection_id).shown.kind].payload
 
     def desk(self, connection_id: str) -> Desk:
         """The connection's desk.  Raises NotFound, Conflict ``connection_disabled``, KeyMissing."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from warmline.handover.connection_forms import FormField
+from warmline.handover.payloads import PayloadKind
 from warmline.handover.port import Desk, Manifest
 
 
@@ -33,6 +34,7 @@ class Linked:
 class DeskKind:
     """One kind of desk: what it says about itself, its form, and how a desk is made.
 
+    ``payload`` says what a rung may tell this desk besides the handover, None where it is told nothing more.
     ``check_settings`` refuses (Invalid with a path below ``$.settings``) what single fields cannot tell;
     ``new_secret(name)`` makes a value for a generated secret field.
     """
@@ -42,6 +44,7 @@ class DeskKind:
     make: Callable[[Linked], Desk]
     check_settings: Callable[[Mapping[str, Any]], None] = lambda _settings: None
     new_secret: Callable[[str], str] | None = None
+    payload: PayloadKind | None = None
 
     @property
     def key(self) -> str:

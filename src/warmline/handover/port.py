@@ -34,6 +34,7 @@ from warmline.handover.port_events import (
     ThreadEnded,
     ThreadTransferred,
     Unknown,
+    VisitorLine,
 )
 from warmline.handover.port_values import (
     AuthorKind,
@@ -103,6 +104,7 @@ __all__ = [
     "Unreachable",
     "Unsupported",
     "VisitorCard",
+    "VisitorLine",
 ]
 
 

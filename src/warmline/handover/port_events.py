@@ -77,6 +77,13 @@ class AgentReplied(DeskEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VisitorLine(DeskEvent):
+    """A line of the visitor as it stands in the vendor's thread: only ``ReadsBack.history`` tells of those."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadTransferred(DeskEvent):
     """The thread goes to other people; ``name`` is the new agent or team, "" when not told."""
 

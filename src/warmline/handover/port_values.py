@@ -63,7 +63,9 @@ class HandoverRequest:
     ``id`` is the same for every try of the same attempt (handover + rung), so a desk that was asked twice opens
     one thread; a later attempt has another id.  ``owner_epoch`` is the epoch under which the desk will speak.
     ``external_id`` is the desk's own id of the conversation when this desk is also its front end, else None.
-    ``transcript_complete`` is False when older lines were left out.
+    ``transcript_complete`` is False when older lines were left out.  ``payload`` is the rung's payload, filled for this
+    conversation and of the type that the desk declares for it; ``details`` is what else is known of the visitor.
+    ``repeated`` says that an earlier try may have reached the desk without our hearing of it.
     """
 
     id: str
@@ -82,6 +84,9 @@ class HandoverRequest:
     transcript_complete: bool = True
     transcript_url: str | None = None
     reply_to: str | None = None
+    repeated: bool = False
+    payload: Any = None
+    details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +112,12 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundMessage:
-    """A line of the visitor for the agent.  ``id`` (the message id) is stable over retries."""
+    """A line of the visitor for the agent.  ``id`` (the message id) is stable over retries; ``at`` (ms) is when he said it."""
 
     id: str
     seq: int
     text: str
+    at: int = 0
     language: str = "en"
     attachments: tuple[File, ...] = ()
 

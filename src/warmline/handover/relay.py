@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 
 import sqlalchemy as sa
@@ -18,7 +19,8 @@ from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
 from warmline.handover.bookmarks import Bookmarks
 from warmline.handover.front import FRONT, FrontWorker
-from warmline.handover.port import Desk, DeskError, HandoverRequest, Health, Unreachable
+from warmline.handover.payloads import PayloadKind, Payloads, fill_payload, values_of
+from warmline.handover.port import Desk, DeskError, HandoverRequest, Health, Refused, Unreachable
 from warmline.handover.requests import build_request, read_history
 from warmline.handover.thread_tables import threads
 from warmline.handover.worker import ThreadWorker
@@ -30,6 +32,7 @@ from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import WarmlineError
 from warmline.platform.breaker import Breaker, BreakerPhase, BreakerPolicy
 from warmline.platform.bus import Bus
+from warmline.platform.typed_json import TypedJsonInvalid
 from warmline.platform.waking import woken
 
 log = structlog.get_logger()
@@ -151,6 +154,8 @@ class Relay:
         leases: LeaseKeeper,
         *,
         desk: Callable[[str], Desk],
+        payload_kind: Callable[[str], PayloadKind | None],
+        payloads: Payloads,
         links: Links,
         note_health: Callable[[str, Health], Awaitable[None]],
     ) -> None:
@@ -159,6 +164,8 @@ class Relay:
         self._bus = bus
         self._leases = leases
         self._desk = desk
+        self._payload_kind = payload_kind
+        self._payloads = payloads
         self._links = links
         self._lease: Lease | None = None
         self._workers: dict[str, tuple[ThreadWorker | FrontWorker, asyncio.Task[None]]] = {}
@@ -248,7 +255,20 @@ class Relay:
         """The request to offer for a thread: state, page and transcript as of now."""
         state, seq = await self.journal.snapshot(CONVERSATION, thread.conversation_id)
         history = await read_history(self.journal, thread.conversation_id, seq)
-        return build_request(thread, state, history, links=self._links(thread.conversation_id))
+        request = build_request(thread, state, history, links=self._links(thread.conversation_id))
+        held = state.handover
+        digest = held.ladder[thread.rung].payload if held else ""
+        return await self._with_payload(request, thread.connection_id, digest) if digest else request
+
+    async def _with_payload(self, request: HandoverRequest, connection_id: str, digest: str) -> HandoverRequest:
+        kind = self._payload_kind(connection_id)
+        if kind is None:
+            return request
+        try:
+            filled = fill_payload(kind, await self._payloads.read(digest), values_of(request, request.details))
+        except TypedJsonInvalid as error:
+            raise Refused(f"The rung's payload cannot be filled: {error.detail}", operation="open") from error
+        return dataclasses.replace(request, payload=filled)
 
     # -- inside --------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool = True
     page: e.Page = e.Page()
     card: VisitorCard = VisitorCard()
+    details: dict[str, str] = {}
 
 
 async def read_history(journal: Journal, conversation_id: str, upto: int) -> History:
@@ -61,7 +62,8 @@ async def read_history(journal: Journal, conversation_id: str, upto: int) -> His
     card = VisitorCard(
         name=details.get("name") or None, email=details.get("email") or None, phone=details.get("phone") or None
     )
-    return History(transcript=tuple(lines[-_KEEP:]), complete=len(lines) <= _KEEP, page=page, card=card)
+    kept = tuple(lines[-_KEEP:])
+    return History(transcript=kept, complete=len(lines) <= _KEEP, page=page, card=card, details=details)
 
 
 def build_request(
@@ -90,4 +92,5 @@ def build_request(
         transcript_complete=history.complete,
         transcript_url=transcript_url,
         reply_to=reply_to,
+        details=history.details,
     )

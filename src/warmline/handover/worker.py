@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
 
 import structlog
 
@@ -24,17 +24,16 @@ from warmline.handover.port import (
     Desk,
     DeskError,
     EndReason,
-    HandoverRequest,
     OutboundMessage,
     QueueRef,
     RateLimited,
+    ReadsBack,
     Thread,
+    VisitorLine,
 )
-from warmline.journal.journal import Journal
-from warmline.kernel.clock import Clock
+from warmline.handover.surroundings import Surroundings
 from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import Conflict, NotFound
-from warmline.platform.breaker import Breaker
 from warmline.platform.waking import woken
 
 log = structlog.get_logger()
@@ -42,35 +41,8 @@ log = structlog.get_logger()
 _CLOSE_TRIES = 12
 """With pauses doubling from half a second to 30 s this is about three minutes of trying to take leave."""
 _READ = 200
+_CLOCKS_DIFFER_MS = 2_000
 _FLUSH_BEFORE_LEAVING = frozenset({"visitor_left", "closed", "idle"})
-
-
-class Surroundings(Protocol):
-    """What the relay lends its workers."""
-
-    journal: Journal
-    clock: Clock
-
-    def desk(self, connection_id: str) -> Desk:
-        """The desk behind a connection.  Raises NotFound."""
-
-    def breaker(self, connection_id: str) -> Breaker:
-        """The connection's breaker, shared by all its threads."""
-
-    def answered(self, connection_id: str) -> None:
-        """The desk can be reached."""
-
-    def unanswered(self, connection_id: str, error: DeskError) -> None:
-        """The desk did not take something for now."""
-
-    def fence(self) -> int | None:
-        """The fencing token, or None when the lease does not outlast another send."""
-
-    def note_cursor(self, thread_id: str, seq: int) -> None:
-        """The thread's desk has everything up to ``seq``; written soon."""
-
-    async def request(self, thread: store.ThreadRow) -> HandoverRequest:
-        """The request to offer for a thread."""
 
 
 class ThreadWorker:
@@ -81,6 +53,8 @@ class ThreadWorker:
         self._journal = around.journal
         self.row = row
         self._phase = row.phase
+        # Whoever goes on where another stopped does not know whether that one's last line arrived.
+        self._unsure = row.phase == "open"
         self._connected = row.connected
         self._told = row.told
         self._epoch = row.owner_epoch
@@ -126,7 +100,8 @@ class ThreadWorker:
         if isinstance(body, e.MessagePosted):
             # What he says after the handover's end is for its next owner, and no business of this desk.
             if body.author == "visitor" and self._leaving is None:
-                self._pending.append(OutboundMessage(id=body.message_id, seq=event.seq, text=body.text))
+                line = OutboundMessage(id=body.message_id, seq=event.seq, text=body.text, at=event.at)
+                self._pending.append(line)
             return
         if getattr(body, "handover_id", None) != self.row.handover_id:
             return
@@ -201,8 +176,8 @@ class ThreadWorker:
                 return
             await self._pause_for()
             return
-        request = await self._around.request(self.row)
         try:
+            request = dataclasses.replace(await self._around.request(self.row), repeated=self._told)
             known_as = request.external_id or request.conversation_id
             queue = QueueRef(ref=request.escalate_to, bot_id=request.bot_id, conversation_id=known_as)
             if await desk.availability(queue) is Availability.AWAY:
@@ -276,11 +251,13 @@ class ThreadWorker:
             return
         try:
             desk = self._around.desk(self.row.connection_id)
-            await desk.send(self._thread(), item)
+            if not (self._unsure and await self._has(desk, item)):
+                await desk.send(self._thread(), item)
         except (NotFound, Conflict) as error:
             await self._park(item, error.detail)
         except DeskError as error:
             if error.retryable:
+                self._unsure = True
                 self._around.unanswered(self.row.connection_id, error)
                 await self._stall()
                 await self._pause_for(error)
@@ -290,9 +267,18 @@ class ThreadWorker:
         else:
             self._around.answered(self.row.connection_id)
             await self._recover()
+        self._unsure = False
         self._pending.popleft()
         self._pause.reset()
         self._around.note_cursor(self.row.id, item.seq)
+
+    async def _has(self, desk: Desk, item: OutboundMessage) -> bool:
+        """Whether a line that may have been sent stands in the vendor's thread.  What was said before it is not looked at."""
+        if not isinstance(desk, ReadsBack):
+            return False
+        since = item.at - _CLOCKS_DIFFER_MS
+        lines = await desk.history(self._thread(), since)
+        return any(isinstance(line, VisitorLine) and line.text == item.text for line in lines)
 
     async def _park(self, item: OutboundMessage, why: str) -> None:
         row = self.row

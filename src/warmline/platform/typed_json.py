@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
 
 from warmline.kernel.errors import Invalid
+
+T = TypeVar("T")
 
 MAX_CHARACTERS = 65_536
 MAX_DEPTH = 32
@@ -20,6 +24,9 @@ _GAP = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]+')
 _WORD = re.compile(r"[A-Za-z0-9_.+-]+")
+_PLACED = re.compile(r"(.*) - at `([^`]+)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `([^`]+)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `([^`]+)`")
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS: Mapping[str, Any] = {"true": True, "false": False, "null": None}
@@ -44,6 +51,20 @@ class Typed:
 
     value: Any
     places: Mapping[str, tuple[int, int]]
+
+    def convert(self, type_: type[T]) -> T:
+        """The value as ``type_`` (a msgspec type).  Raises TypedJsonInvalid for the first field that does not fit."""
+        try:
+            return msgspec.convert(self.value, type_)
+        except msgspec.ValidationError as error:
+            said = str(error)
+        placed = _PLACED.fullmatch(said)
+        what, path = placed.groups() if placed else (said, "$")
+        if missing := _MISSING.fullmatch(what):
+            return self.refuse(f"The field {missing[1]} is missing.", f"{path}.{missing[1]}")
+        if unknown := _UNKNOWN.fullmatch(what):
+            return self.refuse(f"There is no field {unknown[1]} here.", f"{path}.{unknown[1]}")
+        return self.refuse(f"{what.replace('`', '').rstrip('.')}.", path)
 
     def refuse(self, detail: str, path: str) -> NoReturn:
         """Raise TypedJsonInvalid for a part, or for the nearest one around it that stands in the text."""

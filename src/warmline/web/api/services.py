@@ -11,6 +11,7 @@ from warmline.conversations.listing import Listing
 from warmline.conversations.service import Conversations
 from warmline.conversations.widgets import Widgets
 from warmline.handover.connections import Connections
+from warmline.handover.ladder import Ladders
 from warmline.handover.parked import Parked
 from warmline.kernel.clock import Clock
 
@@ -25,6 +26,7 @@ class Services:
     clock: Clock
     connections: Connections
     conversations: Conversations
+    ladders: Ladders
     listing: Listing
     parked: Parked
     widgets: Widgets

@@ -46,6 +46,14 @@ class Step(Input, frozen=True, kw_only=True):
     connection_id: Id
     text: Annotated[str, Meta(max_length=500, pattern="^[^\\u0000]*$")] = ""
     escalate_to: Line | None = None
+    payload: Annotated[
+        str,
+        Meta(
+            max_length=65_536,
+            pattern="^[^\\u0000]*$",
+            description="What the desk is told besides: JSON as people type it, with placeholders like {{email}}.",
+        ),
+    ] = ""
     answer_within_s: Seconds | None = None
     connect_within_s: Seconds | None = None
     idle_after_s: Seconds | None = None
@@ -88,6 +96,7 @@ class StepShown(Output, frozen=True, kw_only=True):
     connection_id: str
     text: str
     escalate_to: str | None
+    payload: str
     answer_within_s: float | None
     connect_within_s: float | None
     idle_after_s: float | None
@@ -219,10 +228,8 @@ async def _check_refs(call: Call, widget: Widget) -> None:
         await call.at.bots.get(widget.bot_id)
     except NotFound:
         raise Invalid("There is no such bot.", path="$.bot_id", code="unknown_bot") from None
-    for index, step in enumerate(widget.ladder):
-        if call.at.connections.find(step.connection_id) is None:
-            path = f"$.ladder[{index}].connection_id"
-            raise Invalid("There is no such connection.", path=path, code="unknown_connection")
+    for fault in call.at.ladders.faults_of(widget.ladder):
+        raise fault
 
 
 def _ladder(steps: tuple[Step, ...]) -> tuple[LadderStep, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from warmline.bots.service import Bot, Bots
 from warmline.conversations.widgets import Widget, Widgets
 from warmline.handover.connections import Connections
-from warmline.handover.ladder import Deadlines
+from warmline.handover.ladder import Deadlines, Ladders
 from warmline.handover.parked import Parked
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Administration:
     widgets: Widgets
     bots: Bots
     parked: Parked
+    ladders: Ladders
     deadlines: Deadlines
 
     async def all_widgets(self) -> list[Widget]:

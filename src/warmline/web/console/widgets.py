@@ -11,6 +11,7 @@ from litestar.params import FromPath
 from warmline.accounts import access
 from warmline.accounts.access import Scope
 from warmline.conversations.widgets import Widget, faults_of
+from warmline.handover.payloads import PLACEHOLDERS
 from warmline.kernel.errors import Invalid, NotFound
 from warmline.web.console import connections_form, flashes, widgets_form
 from warmline.web.console.administration import administration
@@ -143,9 +144,8 @@ async def _check(visit: Visit, widget: Widget, form: Form) -> Form:
         await at.bots.get(widget.bot_id)
     except NotFound:
         form = form.with_error(Invalid("Choose a bot.", path="$.bot_id"))
-    for place, step in enumerate(widget.ladder):
-        if at.connections.find(step.connection_id) is None:
-            form = form.with_error(Invalid("Choose a connection.", path=f"$.ladder[{place}].connection_id"))
+    for fault in at.ladders.faults_of(widget.ladder):
+        form = form.with_error(fault)
     return form
 
 
@@ -167,6 +167,10 @@ async def _edit_page(
             one.id for one in connections if one.kind in connections_form.WIRED and draft.bot_id not in one.bot_ids
         },
         off={one.id for one in connections if not one.enabled},
+        payloads={
+            one.id: kind.example for one in connections if (kind := at.connections.payload_kind(one.id)) is not None
+        },
+        placeholder_list=", ".join(f"{{{{{name}}}}}" for name in (*PLACEHOLDERS, "details.…")),
         deadlines=widgets_form.DEADLINES,
         defaults=widgets_form.defaults(at.deadlines),
         most_rungs=widgets_form.MOST_RUNGS,

@@ -45,6 +45,7 @@ class RungDraft(msgspec.Struct, kw_only=True):
     connection_id: str = ""
     text: str = ""
     escalate_to: str = ""
+    payload: str = ""
     deadlines: dict[str, str] = msgspec.field(default_factory=dict)
     focus: str = ""
 
@@ -80,6 +81,7 @@ def read_draft(form: Form) -> WidgetDraft:
                 connection_id=form.text(f"{base}.connection_id"),
                 text=form.text(f"{base}.text"),
                 escalate_to=form.text(f"{base}.escalate_to"),
+                payload=form.text(f"{base}.payload"),
                 deadlines={one.name: form.text(f"{base}.{one.name}") for one in DEADLINES},
             )
         )
@@ -122,7 +124,7 @@ def widget_from(draft: WidgetDraft, known: Widget, form: Form) -> tuple[Widget, 
     origins, form = _origins(draft.origins, form)
     steps = []
     for place, rung in enumerate(draft.rungs):
-        deadlines: dict[str, float | None] = {}
+        deadlines: dict[str, Any] = {}
         for one in DEADLINES:
             try:
                 deadlines[one.name] = _seconds(rung.deadlines.get(one.name, ""), one, f"$.ladder[{place}].{one.name}")
@@ -133,6 +135,7 @@ def widget_from(draft: WidgetDraft, known: Widget, form: Form) -> tuple[Widget, 
                 connection_id=rung.connection_id,
                 text=rung.text.strip(),
                 escalate_to=rung.escalate_to.strip() or None,
+                payload=rung.payload.strip(),
                 **deadlines,
             )
         )
@@ -175,6 +178,7 @@ def _rung_of(step: LadderStep) -> RungDraft:
         connection_id=step.connection_id,
         text=step.text,
         escalate_to=step.escalate_to or "",
+        payload=step.payload,
         deadlines={
             one.name: "" if deadlines[one.name] is None else _in_units(deadlines[one.name], one) for one in DEADLINES
         },
