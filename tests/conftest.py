@@ -5,18 +5,19 @@ Fixtures
                     "sqlite+memory" and "postgresql+nats".  Has .database_url .nats_url .nats_prefix .data .dialect,
                     .open_database() .make_bus() .settings(**fields) .environment(**variables)
     bare_pair       the same with an empty, unmigrated store
+    sqlite_template folder of a migrated embedded store, to be copied (pair.copy_sqlite)
     sqlite_pair, postgres_pair
                     one migrated pair, for what concerns one store only
     shared_house, shared_sqlite_house
                     a running node (tests/support/node.py) for all tests of a module, on both pairs or the embedded one;
-                    a test is a `guest` there.  Its test and its fixtures run in the module's loop: fixtures of such
-                    a module say `@pytest_asyncio.fixture(loop_scope="module")`
+                    a test is a `guest` there.  Who asks for something `shared_` runs in the module's loop, and so
+                    must its fixtures: `@pytest_asyncio.fixture(loop_scope="module")`
     postgres_server address of the run's PostgreSQL (database "postgres"): WARMLINE_TEST_DATABASE_URL, else our own
     nats_server     address of the run's NATS: WARMLINE_TEST_NATS_URL, else our own
     own_nats        .start() -> address and .stop() of a NATS of your own; it starts again on the same port
     clock           a ManualClock
     chromium        path of a Chromium; the test is skipped, loudly, where there is none
-    browser         a Playwright (async) Browser on it; open pages with `await browser.new_page()`
+    browser         a Playwright (async) Browser on it, the module's loop again; open pages with `await browser.new_page()`
 
 Helpers
     tests.support.server.serve(app)     an ASGI application on a real loopback port
@@ -97,7 +98,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = set(getattr(item, "fixturenames", ()))
         if {"chromium", "browser"} & asked:
             item.add_marker("browser")
-        if {"shared_house", "shared_sqlite_house"} & asked and item.get_closest_marker("asyncio"):
+        of_module = "browser" in asked or any(name.startswith("shared_") for name in asked)
+        if of_module and item.get_closest_marker("asyncio"):
             item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
 
 
@@ -159,7 +161,7 @@ def _postgres_template(postgres_server: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a migrated embedded store to copy."""
     folder = tmp_path_factory.mktemp("template")
     migrate(sqlite_url(folder))
@@ -173,7 +175,7 @@ def _pair(name: str, request: pytest.FixtureRequest, tmp_path: Path, *, migrated
     unique = f"t{uuid.uuid4().hex[:16]}"
     if name == "sqlite+memory":
         if migrated:
-            copy_sqlite(request.getfixturevalue("_sqlite_template"), data)
+            copy_sqlite(request.getfixturevalue("sqlite_template"), data)
         yield StorePair("sqlite+memory", data, sqlite_url(data), "", unique)
         return
     server: str = request.getfixturevalue("postgres_server")
@@ -253,11 +255,18 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture
-async def browser(chromium: str) -> AsyncIterator[Browser]:
-    """A running Chromium."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def _running_chromium(chromium: str) -> AsyncIterator[Browser]:
     arguments = ["--disable-dev-shm-usage"] + (["--no-sandbox"] if os.geteuid() == 0 else [])
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=chromium, args=arguments)
         yield started
         await started.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(_running_chromium: Browser) -> AsyncIterator[Browser]:
+    """A running Chromium without any page; what the test leaves open is closed."""
+    yield _running_chromium
+    for context in _running_chromium.contexts:
+        await context.close()

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 from tests.support.node import Stage, staged
 from tests.support.pair import StorePair
@@ -16,7 +17,7 @@ from warmline.accounts.model import Role
 EMAIL, PASSWORD = "ada@console.example", "a long enough password"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def stage(sqlite_pair: StorePair) -> AsyncIterator[Stage]:
     async with staged(sqlite_pair) as opened:
         await opened.node.accounts.create_member(SYSTEM, EMAIL, "Ada", Role.ADMIN, PASSWORD)

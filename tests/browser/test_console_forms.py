@@ -5,22 +5,23 @@ from __future__ import annotations
 import re
 
 from playwright.async_api import Browser, Page, expect
-from tests.support.node import Stage, staged
-from tests.support.pair import StorePair
+from tests.support.node import Stage, guest
 from tests.web.console.desk_agent import only_our_desk, waiting
 
 from warmline.accounts.access import SYSTEM
 from warmline.accounts.model import Role
 from warmline.conversations.commands import MAX_TEXT
+from warmline.kernel.ids import uuid7
 
-EMAIL, PASSWORD = "ada@console.example", "a long enough password"
+PASSWORD = "a long enough password"
 
 
 async def sign_in(page: Page, stage: Stage) -> list[str]:
     """As an administrator; what the browser complains about from now on."""
-    await stage.node.accounts.create_member(SYSTEM, EMAIL, "Ada", Role.ADMIN, PASSWORD)
+    email = f"ada-{uuid7()}@console.example"
+    await stage.node.accounts.create_member(SYSTEM, email, "Ada", Role.ADMIN, PASSWORD)
     await page.goto(f"{stage.base}/console/sign-in")
-    await page.get_by_label("E-mail").fill(EMAIL)
+    await page.get_by_label("E-mail").fill(email)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("navigation", name="Main")).to_be_visible()
@@ -30,8 +31,8 @@ async def sign_in(page: Page, stage: Stage) -> list[str]:
     return told
 
 
-async def test_faults_are_met_together_and_each_is_one_step_away(browser: Browser, sqlite_pair: StorePair) -> None:
-    async with staged(sqlite_pair) as stage:
+async def test_faults_are_met_together_and_each_is_one_step_away(browser: Browser, shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage:
         page = await browser.new_page()
         await sign_in(page, stage)
         await page.goto(f"{stage.base}/console/members/new")
@@ -51,9 +52,9 @@ async def test_faults_are_met_together_and_each_is_one_step_away(browser: Browse
 
 
 async def test_reloading_the_new_key_neither_shows_it_nor_makes_another(
-    browser: Browser, sqlite_pair: StorePair
+    browser: Browser, shared_sqlite_house: Stage
 ) -> None:
-    async with staged(sqlite_pair) as stage:
+    async with guest(shared_sqlite_house) as stage:
         page = await browser.new_page()
         await sign_in(page, stage)
         await page.goto(f"{stage.base}/console/keys/new")
@@ -71,9 +72,9 @@ async def test_reloading_the_new_key_neither_shows_it_nor_makes_another(
 
 
 async def test_a_long_answer_is_counted_and_what_is_too_long_is_not_sent(
-    browser: Browser, sqlite_pair: StorePair
+    browser: Browser, shared_sqlite_house: Stage
 ) -> None:
-    async with staged(sqlite_pair) as stage:
+    async with guest(shared_sqlite_house) as stage:
         await only_our_desk(stage)
         conversation = await waiting(stage, "Hello?")
         page = await browser.new_page()
@@ -98,8 +99,8 @@ async def test_a_long_answer_is_counted_and_what_is_too_long_is_not_sent(
         await page.close()
 
 
-async def test_nothing_that_a_browser_asks_by_itself_is_missing(browser: Browser, sqlite_pair: StorePair) -> None:
-    async with staged(sqlite_pair) as stage:
+async def test_nothing_that_a_browser_asks_by_itself_is_missing(browser: Browser, shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage:
         page = await browser.new_page()
         missing: list[str] = []
         page.on("response", lambda answer: missing.append(answer.url) if answer.status >= 400 else None)

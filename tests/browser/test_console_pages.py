@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 from tests.support.node import Stage, staged
 from tests.support.pair import StorePair
@@ -21,7 +22,7 @@ PAGES = ("ui", "ui?dir=rtl", "keys", "keys/new", "members", "members/new", "acco
 RUN = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def stage(sqlite_pair: StorePair) -> AsyncIterator[Stage]:
     async with staged(sqlite_pair) as opened:
         accounts, keys = opened.node.accounts, opened.node.api_keys

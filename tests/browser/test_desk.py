@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import msgspec
-import pytest
+import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser, BrowserContext, FrameLocator, Page, expect
 from tests.support.node import Stage, staged
@@ -34,7 +34,7 @@ class Told:
         page.on("console", lambda line: self.lines.append(line.text) if line.type == "error" else None)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def stage(sqlite_pair: StorePair) -> AsyncIterator[Stage]:
     async with staged(sqlite_pair) as opened:
         await only_our_desk(opened)

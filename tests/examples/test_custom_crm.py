@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -14,9 +15,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from warmline.kernel.clock import SystemClock
+from warmline.kernel.ids import uuid7
 from warmline.platform.signing import sign
 
 FOLDER = Path(__file__).parents[2] / "examples" / "custom_crm"
@@ -43,32 +46,31 @@ class FakeWarmline:
 
 
 class RunningCrm:
-    """The process, from Warmline's side and from the agent's browser."""
+    """The process, from Warmline's side and from the agent's browser, with a conversation that nobody else has."""
 
     def __init__(self, base: str, session: aiohttp.ClientSession) -> None:
         self.base = base
         self.session = session
+        self.conversation = f"c-{uuid7()}"
 
-    async def event(
-        self, kind: str, webhook_id: str, conversation: str = "c-1", *, secret: str = SECRET, **fields: Any
-    ) -> tuple[int, Any]:
+    async def event(self, kind: str, webhook_id: str, *, secret: str = SECRET, **fields: Any) -> tuple[int, Any]:
         """What Warmline sends, signed; returns status and answer."""
-        data = {"platformConversationId": conversation, "eventType": kind, **fields}
+        data = {"platformConversationId": self.conversation, "eventType": kind, **fields}
         body = json.dumps({"botId": BOT, "channel": "chat", "data": data}).encode()
-        headers = sign([secret], webhook_id, SystemClock().now(), body)
+        headers = sign([secret], f"{webhook_id}-{self.conversation}", SystemClock().now(), body)
         async with self.session.post(f"{self.base}/webhook", data=body, headers=headers) as reply:
             return reply.status, await reply.json()
 
-    async def act(self, kind: str, conversation: str = "c-1", **fields: Any) -> int:
+    async def act(self, kind: str, conversation: str = "", **fields: Any) -> int:
         """What the agent's page sends."""
-        body = {"eventType": kind, "platformConversationId": conversation, **fields}
+        body = {"eventType": kind, "platformConversationId": conversation or self.conversation, **fields}
         async with self.session.post(f"{self.base}/act", json=body) as reply:
             return reply.status
 
     async def shown(self) -> list[dict[str, Any]]:
-        """What a browser that opens the page now is shown."""
+        """What a browser that opens the page now is shown of the conversation."""
         async with self.session.get(f"{self.base}/live") as reply:
-            return await _next(reply)
+            return [one for one in await _next(reply) if one["id"] == self.conversation]
 
 
 async def _next(reply: aiohttp.ClientResponse) -> list[dict[str, Any]]:
@@ -77,8 +79,8 @@ async def _next(reply: aiohttp.ClientResponse) -> list[dict[str, Any]]:
     return json.loads(line[6:])
 
 
-@pytest.fixture
-async def fake() -> AsyncIterator[tuple[FakeWarmline, str]]:
+@contextlib.asynccontextmanager
+async def running_fake() -> AsyncIterator[tuple[FakeWarmline, str]]:
     warmline = FakeWarmline()
     app = web.Application()
     app.router.add_post("/agent/converse/send-message-to-widget", warmline.take)
@@ -90,41 +92,67 @@ async def fake() -> AsyncIterator[tuple[FakeWarmline, str]]:
     await runner.cleanup()
 
 
-@pytest.fixture
-def warmline(fake: tuple[FakeWarmline, str]) -> FakeWarmline:
-    return fake[0]
+@contextlib.asynccontextmanager
+async def running_crm() -> AsyncIterator[tuple[FakeWarmline, RunningCrm]]:
+    """The process and its Warmline; it must end well, whatever was done to it."""
+    async with running_fake() as (warmline, url), aiohttp.ClientSession() as session:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        environment = {**os.environ, "CRM_WARMLINE_URL": url, "CRM_API_KEY": "wlc_key", "CRM_BOT_ID": BOT}
+        environment |= {"CRM_SIGNING_SECRET": SECRET, "PYTHONUNBUFFERED": "1"}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(FOLDER / "crm.py"),
+            "--port",
+            str(port),
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        assert process.stdout is not None
+        try:
+            said = b""
+            while b"Running on" not in said:
+                line = await asyncio.wait_for(process.stdout.readline(), 30)
+                said += line
+                assert line, said.decode()
+            yield warmline, RunningCrm(f"http://127.0.0.1:{port}", session)
+        finally:
+            process.terminate()
+            rest = await asyncio.wait_for(process.stdout.read(), 20)
+            assert b"Traceback" not in rest, rest.decode()
+            assert await process.wait() == 0
+            process._transport.close()  # type: ignore[attr-defined]
+
+
+Pair = tuple[FakeWarmline, RunningCrm]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_crm() -> AsyncIterator[Pair]:
+    """One process for every test that looks at a conversation of its own only."""
+    async with running_crm() as running:
+        yield running
 
 
 @pytest.fixture
-async def crm(fake: tuple[FakeWarmline, str]) -> AsyncIterator[RunningCrm]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "CRM_WARMLINE_URL": fake[1], "CRM_API_KEY": "wlc_key", "CRM_BOT_ID": BOT}
-    environment |= {"CRM_SIGNING_SECRET": SECRET, "PYTHONUNBUFFERED": "1"}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(FOLDER / "crm.py"),
-        "--port",
-        str(port),
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    assert process.stdout is not None
-    try:
-        said = b""
-        while b"Running on" not in said:
-            line = await asyncio.wait_for(process.stdout.readline(), 30)
-            said += line
-            assert line, said.decode()
-        async with aiohttp.ClientSession() as session:
-            yield RunningCrm(f"http://127.0.0.1:{port}", session)
-    finally:
-        process.terminate()
-        rest = await asyncio.wait_for(process.stdout.read(), 20)
-        assert b"Traceback" not in rest, rest.decode()
-        assert await process.wait() == 0
-        process._transport.close()  # type: ignore[attr-defined]
+def warmline(shared_crm: Pair) -> FakeWarmline:
+    fake = shared_crm[0]
+    fake.got.clear()
+    fake.statuses.clear()
+    return fake
+
+
+@pytest.fixture
+def crm(shared_crm: Pair) -> RunningCrm:
+    return RunningCrm(shared_crm[1].base, shared_crm[1].session)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def new_crm() -> AsyncIterator[Pair]:
+    """A process that has heard of no conversation and of no browser."""
+    async with running_crm() as running:
+        yield running
 
 
 async def test_a_chat_from_the_first_ring_to_the_goodbye(crm: RunningCrm, warmline: FakeWarmline) -> None:
@@ -134,7 +162,7 @@ async def test_a_chat_from_the_first_ring_to_the_goodbye(crm: RunningCrm, warmli
     assert await crm.event("widgetMessage", "message_1", text="It never arrived.") == (200, {})
     assert await crm.act("message", text="Let me look") == 200
     assert await crm.act("agentDisconnect") == 200
-    common = {"platformConversationId": "c-1"}
+    common = {"platformConversationId": crm.conversation}
     assert warmline.events == [
         {"eventType": "escalationQueueUpdate", **common, "queuePosition": "3", "waitingTime": "12"},
         {"eventType": "escalationSuccess", **common, "agent": "Noor Haddad"},
@@ -175,7 +203,9 @@ async def test_the_rich_profile_shows_who_asks_and_what_was_said(crm: RunningCrm
     assert (shown["name"], shown["page"], shown["lines"]) == ("Ana", "https://shop.example/", lines)
 
 
-async def test_the_team_is_online_while_somebody_looks(crm: RunningCrm) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_team_is_online_while_somebody_looks(new_crm: Pair) -> None:
+    _warmline, crm = new_crm
     assert await crm.event("isTeamOnline", "online_1") == (200, {"isOnline": False})
     async with crm.session.get(f"{crm.base}/live") as reply:
         assert await _next(reply) == []
@@ -203,7 +233,7 @@ async def test_trouble_is_tried_again_with_the_same_id_and_a_refusal_is_shown(
 
 async def test_another_site_cannot_act_for_the_agent(crm: RunningCrm, warmline: FakeWarmline) -> None:
     await crm.event("widgetEscalate", "open_1")
-    body = {"eventType": "message", "platformConversationId": "c-1", "text": "x"}
+    body = {"eventType": "message", "platformConversationId": crm.conversation, "text": "x"}
     async with crm.session.post(f"{crm.base}/act", json=body, headers={"Sec-Fetch-Site": "cross-site"}) as reply:
         assert reply.status == 403
     assert await crm.act("message", "unknown", text="x") == 404
@@ -229,7 +259,8 @@ def test_it_is_short_and_knows_nothing_but_the_contract() -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
-async def test_the_agents_page(crm: RunningCrm, warmline: FakeWarmline, browser: Any, scheme: str, width: int) -> None:
+async def test_the_agents_page(new_crm: Pair, browser: Any, scheme: str, width: int) -> None:
+    warmline, crm = new_crm
     page = await browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 720})
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.journal.toy import COUNTER, Add, Counter, Erased, SetTimer, counter_kind, open_journal
-from tests.support.pair import StorePair, migrate, sqlite_url
+from tests.support.pair import StorePair, copy_sqlite, sqlite_url
 
 from warmline.journal import Journal
 from warmline.journal.cursors import Cursor, next_query, read_next
@@ -91,11 +91,11 @@ async def tell(pair: StorePair, story: list[tuple[str, Any]]) -> None:
 
 
 @settings(max_examples=30)
-@given(stories)
-def test_every_way_of_knowing_a_state_agrees(story: list[tuple[str, Any]]) -> None:
+@given(story=stories)
+def test_every_way_of_knowing_a_state_agrees(sqlite_template: Path, story: list[tuple[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        migrate(sqlite_url(data))
+        copy_sqlite(sqlite_template, data)
         asyncio.run(tell(StorePair("sqlite+memory", data, sqlite_url(data), "", "x"), story))
 
 
