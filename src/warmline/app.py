@@ -146,7 +146,7 @@ class Node:
             journal, clock, bus, self.ladders.for_conversation, idle_after=idle, bot_answers_within=patience
         )
         self.converse = Converse(journal, clock, self.ladders, idle_after=idle, bot_answers_within=patience)
-        self.inbound = Inbound(journal)
+        self.inbound = Inbound(journal, bus)
         self.inbox = Inbox(journal, clock, bus, self.keyring, self.connections.desk)
         self.transcript_links = TranscriptLinks(journal, clock, self.keyring, public_url=s.public_url)
         self.bots = Bots(journal, clock)

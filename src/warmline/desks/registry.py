@@ -5,6 +5,7 @@ from __future__ import annotations
 from warmline.desks.builtin import builtin_kind
 from warmline.desks.builtin.desk import AgentsOnline
 from warmline.desks.customcrm import customcrm_kind
+from warmline.desks.dixa import dixa_kind
 from warmline.handover.desk_kinds import DeskKind
 from warmline.kernel.clock import Clock
 from warmline.platform.http import Outgoing
@@ -14,5 +15,6 @@ def desk_kinds(*, outgoing: Outgoing, clock: Clock, agents_online: AgentsOnline)
     """Kinds by key.  ``agents_online`` tells the built-in desk who is there."""
     return {
         "customcrm": customcrm_kind(outgoing, clock),
+        "dixa": dixa_kind(outgoing, clock),
         "builtin": builtin_kind(agents_online),
     }

@@ -13,6 +13,7 @@ from warmline.handover.port import (
     AgentJoined,
     AgentLeft,
     AgentReplied,
+    AgentTyping,
     DeskEvent,
     Join,
     OpenFailed,
@@ -24,13 +25,15 @@ from warmline.journal.journal import Journal
 from warmline.journal.kinds import Appended, IdempotencyKey
 from warmline.kernel.errors import Conflict
 from warmline.kernel.ids import uuid7
+from warmline.platform.bus import Bus
 
 
 class Inbound:
     """Appends desks' events.  ``refusals`` counts the refused ones by code (``stale_owner`` above all)."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, bus: Bus) -> None:
         self._journal = journal
+        self._bus = bus
         self.refusals: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
 
@@ -51,6 +54,10 @@ class Inbound:
         an inferred ``join`` the first reply of somebody who was waited for says that they have joined.
         Raises NotFound, Conflict with the code of the wire's table, KeyReused.
         """
+        if isinstance(event, AgentTyping):
+            # Not an event of the conversation: seen now or never.
+            await self._bus.publish(f"typing.{conversation_id}", f"agent {int(event.on)}".encode())
+            return None
         command = command_of(event, connection_id, bot_id=bot_id, epoch=epoch)
         if command is None:
             self.unknown[connection_id] += 1

@@ -65,6 +65,7 @@ class HandoverRequest:
     ``external_id`` is the desk's own id of the conversation when this desk is also its front end, else None.
     ``transcript_complete`` is False when older lines were left out.  ``payload`` is the rung's payload, filled for this
     conversation and of the type that the desk declares for it; ``details`` is what else is known of the visitor.
+    What the visitor says after ``cursor`` (a seq) is sent by itself, whether or not it stands in the transcript.
     ``repeated`` says that an earlier try may have reached the desk without our hearing of it.
     """
 
@@ -84,6 +85,7 @@ class HandoverRequest:
     transcript_complete: bool = True
     transcript_url: str | None = None
     reply_to: str | None = None
+    cursor: int = 0
     repeated: bool = False
     payload: Any = None
     details: Mapping[str, str] = field(default_factory=dict)

@@ -92,5 +92,6 @@ def build_request(
         transcript_complete=history.complete,
         transcript_url=transcript_url,
         reply_to=reply_to,
+        cursor=thread.cursor,
         details=history.details,
     )
