@@ -20,9 +20,12 @@ from warmline.platform.limits import RateLimiter
 from warmline.simulators.calls import Call, Calls
 from warmline.simulators.changes import Changes
 from warmline.simulators.deliveries import Deliveries
+from warmline.simulators.samples import PICTURE_NAME, picture
 from warmline.simulators.script import Kind, Rate, Script, Switches
 from warmline.simulators.trouble import Switchboard
 
+FILES = "/simulator/files"
+"""Where the files are that agents send."""
 _MAX_BODY = 8 * 1024 * 1024
 _SHUT_DOWN_S = 0.2
 _HIDDEN_HEADERS = frozenset({"authorization", "cookie"})
@@ -132,7 +135,6 @@ class Simulator(ABC):
             await site.start()
             bound = runner.addresses[0][1]
             vendor.url = f"http://{host}:{bound}"
-            await vendor.started()
             yield vendor
         finally:
             for task in vendor._tasks:
@@ -140,9 +142,6 @@ class Simulator(ABC):
             await asyncio.gather(*vendor._tasks, return_exceptions=True)
             await vendor.webhooks.stop()
             await runner.cleanup()
-
-    async def started(self) -> None:
-        """The simulator serves, and knows its address."""
 
     def soon(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it in the background, at the latest until the simulator stops."""
@@ -152,6 +151,7 @@ class Simulator(ABC):
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=_MAX_BODY)
+        application.router.add_get(f"{FILES}/{PICTURE_NAME}", _picture)
         application.add_routes(self.page_routes())
         for route in self.routes():
             application.router.add_route(route.method, route.path, self._through(route))
@@ -172,9 +172,7 @@ class Simulator(ABC):
                 method=request.method,
                 path=request.path,
                 query=dict(request.query),
-                headers={
-                    name: value for name, value in request.headers.items() if name.lower() not in _HIDDEN_HEADERS
-                },
+                headers={name: value for name, value in request.headers.items() if name.lower() not in _HIDDEN_HEADERS},
                 body=await request.read(),
             )
             self.calls.add(call)
@@ -220,6 +218,10 @@ class Simulator(ABC):
     def _refused(self, call: Call, refusal: VendorRefusal) -> web.Response:
         call.note = refusal.note
         return self.refusal(refusal.status, refusal.message)
+
+
+async def _picture(_request: web.Request) -> web.Response:
+    return web.Response(body=picture(), content_type="image/png")
 
 
 def _cut(request: web.Request) -> web.Response:

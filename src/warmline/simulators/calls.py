@@ -34,7 +34,7 @@ class Call(msgspec.Struct, kw_only=True):
     @property
     def done(self) -> bool:
         """Whether the vendor carried it out (the caller may not have heard so)."""
-        return self.trouble not in {Kind.TOO_MANY, Kind.FAILING, Kind.SILENT} and (self.status or 0) < 300  # noqa: PLR2004
+        return self.trouble not in {Kind.TOO_MANY, Kind.FAILING, Kind.SILENT} and (self.status or 0) < 300
 
 
 class Calls(Sequence[Call]):

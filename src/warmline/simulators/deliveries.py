@@ -35,7 +35,7 @@ class Attempt(msgspec.Struct, frozen=True):
     @property
     def good(self) -> bool:
         """Whether the receiver took it."""
-        return 200 <= self.status < 300  # noqa: PLR2004
+        return 200 <= self.status < 300
 
 
 class Delivery(msgspec.Struct, kw_only=True):

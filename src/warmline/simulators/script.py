@@ -100,7 +100,12 @@ class Waits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PATIENT = Waits(
-    hold_ms=20_000, late_ms=20_000, reorder_ms=1_500, retry_ms=(1_000, 5_000, 30_000), routing_ms=2_000, background_ms=300
+    hold_ms=20_000,
+    late_ms=20_000,
+    reorder_ms=1_500,
+    retry_ms=(1_000, 5_000, 30_000),
+    routing_ms=2_000,
+    background_ms=300,
 )
 
 
