@@ -1,14 +1,14 @@
-"""The command line as a stranger meets it: a real process, its output and its exit code."""
+"""The command line as a stranger meets it: a process, its output and its exit code."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.support.command import fork, start
 from tests.support.pair import StorePair
 
 from warmline.accounts import audit, tables
@@ -17,23 +17,8 @@ from warmline.platform import migrations
 from warmline.platform.data_folder import open_data_folder
 
 
-def warmline(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in ``folder`` with nothing set but ``variables``."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("WARMLINE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "warmline", *arguments],
-        cwd=folder,
-        env={**environment, "COLUMNS": "200", **variables},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-    )
-
-
 def test_help_names_every_command(tmp_path: Path) -> None:
-    done = warmline("--help", folder=tmp_path)
+    done = start("--help", folder=tmp_path)
     assert done.returncode == 0
     for command in ("serve", "demo", "migrate", "doctor", "keys"):
         assert command in done.stdout
@@ -42,7 +27,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [["serve"], ["demo"], ["migrate"], ["doctor"], ["keys", "rotate"]])
 def test_each_command_explains_itself_and_does_nothing_else(tmp_path: Path, command: list[str]) -> None:
-    done = warmline(*command, "--help", folder=tmp_path)
+    done = fork(*command, "--help", folder=tmp_path)
     assert done.returncode == 0
     assert len(done.stdout.split()) > 20
     assert list(tmp_path.iterdir()) == []
@@ -59,13 +44,13 @@ def test_wrong_settings_stop_every_start_with_a_sentence(
     tmp_path: Path, variables: dict[str, str], sentence: str
 ) -> None:
     for command in ("serve", "demo", "migrate", "doctor"):
-        done = warmline(command, folder=tmp_path, **variables)
+        done = fork(command, folder=tmp_path, **variables)
         assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_command_is_explained(tmp_path: Path) -> None:
-    done = warmline("sevre", folder=tmp_path)
+    done = start("sevre", folder=tmp_path)
     assert done.returncode == 2
     assert "sevre" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -73,19 +58,19 @@ def test_unknown_command_is_explained(tmp_path: Path) -> None:
 
 def test_migrate_and_doctor_on_a_new_store(bare_pair: StorePair, tmp_path: Path) -> None:
     variables = bare_pair.environment()
-    before = warmline("doctor", folder=tmp_path, **variables)
+    before = start("doctor", folder=tmp_path, **variables)
     assert "Traceback" not in before.stderr
     if bare_pair.dialect == "postgresql":
         assert before.returncode == 1
         assert f"schema missing, expected {migrations.head()}. Run: warmline migrate" in before.stdout
 
-    first = warmline("migrate", folder=tmp_path, **variables)
+    first = start("migrate", folder=tmp_path, **variables)
     assert (first.returncode, first.stderr) == (0, "")
     assert f"✓ {migrations.head()}" in first.stdout.splitlines()
-    second = warmline("migrate", folder=tmp_path, **variables)
+    second = start("migrate", folder=tmp_path, **variables)
     assert second.stdout == f"✓ The store is already at {migrations.head()}.\n"
 
-    after = warmline("doctor", folder=tmp_path, **variables)
+    after = start("doctor", folder=tmp_path, **variables)
     assert after.returncode == 0, after.stdout + after.stderr
     assert f"answers, schema {migrations.head()}." in after.stdout
     assert "✗" not in after.stdout
@@ -100,7 +85,7 @@ def test_doctor_checks_the_audit_log_against_its_anchors(pair: StorePair, tmp_pa
             )
         audit.anchor(connection, 10)
     database.close()
-    good = warmline("doctor", folder=tmp_path, **pair.environment())
+    good = fork("doctor", folder=tmp_path, **pair.environment())
     assert good.returncode == 0, good.stdout
     assert "Whole, and as its anchors say (rows: 4, chains: 1, anchors: 1)." in good.stdout
 
@@ -108,13 +93,13 @@ def test_doctor_checks_the_audit_log_against_its_anchors(pair: StorePair, tmp_pa
     with database.engine.begin() as connection:
         connection.execute(sa.delete(tables.audit).where(tables.audit.c.seq == 4))
     database.close()
-    bad = warmline("doctor", folder=tmp_path, **pair.environment())
+    bad = fork("doctor", folder=tmp_path, **pair.environment())
     assert (bad.returncode, bad.stderr) == (1, "")
     assert "✗ audit log       Chain n is broken at row 4: rows are missing at the end." in bad.stdout
 
 
 def test_doctor_changes_nothing(tmp_path: Path) -> None:
-    done = warmline("doctor", folder=tmp_path, WARMLINE_DATA=str(tmp_path / "new"))
+    done = fork("doctor", folder=tmp_path, WARMLINE_DATA=str(tmp_path / "new"))
     assert done.returncode == 0
     assert "the first start makes it" in done.stdout
     assert list(tmp_path.iterdir()) == []
@@ -123,8 +108,8 @@ def test_doctor_changes_nothing(tmp_path: Path) -> None:
 def test_doctor_works_beside_a_running_server(sqlite_pair: StorePair, tmp_path: Path) -> None:
     running = sqlite_pair.open_database()
     try:
-        done = warmline("doctor", folder=tmp_path, **sqlite_pair.environment())
-        refused = warmline("migrate", folder=tmp_path, **sqlite_pair.environment())
+        done = fork("doctor", folder=tmp_path, **sqlite_pair.environment())
+        refused = fork("migrate", folder=tmp_path, **sqlite_pair.environment())
     finally:
         running.close()
     assert done.returncode == 0, done.stdout
@@ -137,7 +122,7 @@ def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
     data.mkdir()
     (data / "keys.json").touch(mode=0o644)
     (data / "keys.json").chmod(0o644)
-    done = warmline(
+    done = fork(
         "doctor",
         folder=tmp_path,
         WARMLINE_DATA=str(data),
@@ -154,7 +139,7 @@ def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
 
 
 def test_a_store_that_cannot_be_reached_is_a_sentence(tmp_path: Path) -> None:
-    done = warmline("migrate", folder=tmp_path, WARMLINE_DATABASE_URL="postgresql://warm:s3cret@127.0.0.1:1/none")
+    done = fork("migrate", folder=tmp_path, WARMLINE_DATABASE_URL="postgresql://warm:s3cret@127.0.0.1:1/none")
     assert done.returncode == 1
     assert done.stderr.startswith("warmline: ")
     assert len(done.stderr.splitlines()) == 1
@@ -162,8 +147,8 @@ def test_a_store_that_cannot_be_reached_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_keys_are_rotated_and_named(tmp_path: Path) -> None:
-    first = warmline("keys", "rotate", folder=tmp_path)
-    second = warmline("keys", "rotate", folder=tmp_path)
+    first = start("keys", "rotate", folder=tmp_path)
+    second = start("keys", "rotate", folder=tmp_path)
     file = tmp_path / "data" / "keys.json"
     assert (first.returncode, second.returncode) == (0, 0)
     assert f"{file} holds 3 keys" in second.stdout
@@ -187,7 +172,7 @@ def check_sentence(done: subprocess.CompletedProcess[str], *words: str) -> None:
 def test_a_file_for_a_data_folder_is_a_sentence(tmp_path: Path, command: list[str], below: str) -> None:
     file = tmp_path / "file"
     file.write_text("mine")
-    done = warmline(*command, folder=tmp_path, WARMLINE_DATA=str(file / below))
+    done = fork(*command, folder=tmp_path, WARMLINE_DATA=str(file / below))
     check_sentence(done, f"WARMLINE_DATA is {file}", "is a file", "Name a folder")
     assert done.returncode == 2
     assert file.read_text() == "mine"
@@ -195,7 +180,7 @@ def test_a_file_for_a_data_folder_is_a_sentence(tmp_path: Path, command: list[st
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_data_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path, command: list[str]) -> None:
-    done = warmline(*command, folder=tmp_path, WARMLINE_DATA="/proc/warmline/data")
+    done = fork(*command, folder=tmp_path, WARMLINE_DATA="/proc/warmline/data")
     check_sentence(done, "WARMLINE_DATA is /proc/warmline/data", "cannot be made")
 
 
@@ -216,12 +201,12 @@ def test_a_damaged_database_file_is_a_sentence(tmp_path: Path, command: list[str
     elif what == "noise":
         store.write_bytes(os.urandom(8_192))
     else:
-        assert warmline("migrate", folder=tmp_path, WARMLINE_DATA=str(data)).returncode == 0
+        assert fork("migrate", folder=tmp_path, WARMLINE_DATA=str(data)).returncode == 0
         whole = store.read_bytes()
         store.write_bytes(whole[:100] + b"\xff" * (len(whole) - 100))
-    done = warmline(*command, folder=tmp_path, WARMLINE_DATA=str(data))
+    done = fork(*command, folder=tmp_path, WARMLINE_DATA=str(data))
     check_sentence(done, str(store), "Restore it from a backup")
-    found = warmline("doctor", folder=tmp_path, WARMLINE_DATA=str(data))
+    found = fork("doctor", folder=tmp_path, WARMLINE_DATA=str(data))
     assert found.returncode == 1
     assert "✗ store" in found.stdout
     assert "Traceback" not in found.stdout + found.stderr
@@ -229,10 +214,10 @@ def test_a_damaged_database_file_is_a_sentence(tmp_path: Path, command: list[str
 
 def test_damage_that_shows_later_is_a_sentence(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    assert warmline("migrate", folder=tmp_path, WARMLINE_DATA=str(data)).returncode == 0
+    assert fork("migrate", folder=tmp_path, WARMLINE_DATA=str(data)).returncode == 0
     store = data / "warmline.db"
     whole = store.read_bytes()
     page = int.from_bytes(whole[16:18], "big")
     store.write_bytes(whole[: 20 * page] + b"\xff" * (len(whole) - 20 * page))
-    done = warmline("serve", folder=tmp_path, WARMLINE_DATA=str(data))
+    done = fork("serve", folder=tmp_path, WARMLINE_DATA=str(data))
     check_sentence(done, "database", "Restore it from a backup")
