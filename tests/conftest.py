@@ -48,7 +48,7 @@ from playwright.async_api import Browser, async_playwright
 from tests.support import chromium as chromiums
 from tests.support import nats, postgres
 from tests.support.pair import NAMES, StorePair, copy_sqlite, migrate, sqlite_url
-from tests.support.run_folder import RunFolder
+from tests.support.run_folder import RunFolder, find_place
 from warmline.kernel.clock import ManualClock
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]  # a developer's own settings must not decide what the tests see
     if not hasattr(config, "workerinput"):
         config.stash[_RUN] = RunFolder.make()
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(find_place()))  # `tmp_path` lies there as well
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -29,6 +29,8 @@ _SETTINGS = {
     "shared_buffers": "64MB",
     "max_wal_size": "512MB",
     "autovacuum_naptime": "10min",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
 }
 
 

@@ -21,6 +21,9 @@ import psutil
 
 VARIABLE = "WARMLINE_TEST_RUN_FOLDER"
 _PREFIX = "warmline-tests-"
+_MEMORY = Path("/dev/shm")
+_ROOM = 4 << 30
+"""Bytes that must be free there; a run needs less than one GiB."""
 
 
 class RunFolder:
@@ -34,7 +37,7 @@ class RunFolder:
     def make(cls) -> RunFolder:
         """A new folder, named by this process; workers find it through the environment."""
         _clear_leftovers()
-        path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=find_place()))
         path.chmod(0o755)  # PostgreSQL, started by root, runs as another user
         (path / "servers").mkdir()
         os.environ[VARIABLE] = str(path)
@@ -74,6 +77,15 @@ class RunFolder:
         os.environ.pop(VARIABLE, None)
 
 
+def find_place() -> Path:
+    """Where the files of a run lie: in memory, where there is room for them and programs may be started from there."""
+    if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK | os.X_OK):
+        found = os.statvfs(_MEMORY)
+        if found.f_bavail * found.f_frsize >= _ROOM and not found.f_flag & os.ST_NOEXEC:
+            return _MEMORY
+    return Path(tempfile.gettempdir())
+
+
 def _stop(pid: int, folder: Path) -> None:
     """Stop the server ``pid`` if it still is the one that was started in ``folder``; return when it is gone."""
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -90,7 +102,7 @@ def _stop(pid: int, folder: Path) -> None:
 
 def _clear_leftovers() -> None:
     """Stop and delete what runs that were killed left behind."""
-    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+    for path in find_place().glob(f"{_PREFIX}*-*"):
         owner = path.name.removeprefix(_PREFIX).partition("-")[0]
         if owner.isdigit() and not psutil.pid_exists(int(owner)):
             with contextlib.suppress(OSError, ValueError):
