@@ -192,7 +192,7 @@ class Simulator(ABC):
             caller = self.credential(ask)
         except VendorRefusal as refusal:
             return self._refused(call, refusal)
-        wait = self._limiter.take(caller) if self._limiter else 0.0
+        wait = 0.0 if self._limiter is None else self._limiter.take(caller)
         if wait:
             call.note = f"over the rate limit; welcome again in {wait:.3f} s"
             return self.too_many(wait)

@@ -285,6 +285,7 @@ class DixaSimulator(Simulator):
             self._office.put_into_queue(conversation, self._office.default_queue(), transfer=False)
 
     def _emit(self, event_type: str, name: str, conversation: Conversation, data: Mapping[str, Any]) -> None:
+        self.changes.tell()  # also where nobody subscribed
         author = data.get("author", {})
         own = data.get("direction") == "inbound" or author.get("id") == self.bot.id
         if event_type == "ConversationMessageAdded" and own and not self.webhooks.switches.echo:
