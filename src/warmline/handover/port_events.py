@@ -78,9 +78,13 @@ class AgentReplied(DeskEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitorLine(DeskEvent):
-    """A line of the visitor as it stands in the vendor's thread: only ``ReadsBack.history`` tells of those."""
+    """A line of the visitor as it stands in the vendor's thread: only ``ReadsBack.history`` tells of those.
+
+    ``item_id`` is our own id of it, None where the vendor keeps none.
+    """
 
     text: str
+    item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

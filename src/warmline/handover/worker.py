@@ -278,7 +278,11 @@ class ThreadWorker:
             return False
         since = item.at - _CLOCKS_DIFFER_MS
         lines = await desk.history(self._thread(), since)
-        return any(isinstance(line, VisitorLine) and line.text == item.text for line in lines)
+        return any(
+            line.item_id == item.id if line.item_id is not None else line.text == item.text
+            for line in lines
+            if isinstance(line, VisitorLine)
+        )
 
     async def _park(self, item: OutboundMessage, why: str) -> None:
         row = self.row

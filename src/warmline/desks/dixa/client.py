@@ -48,13 +48,20 @@ class Content(msgspec.Struct, frozen=True):
     value: str = ""
 
 
+class Attributes(msgspec.Struct, frozen=True, rename="camel"):
+    """What a listed message says, and in which direction (Inbound, Outbound)."""
+
+    direction: str = ""
+    content: Content | None = None
+
+
 class Message(msgspec.Struct, frozen=True, rename="camel"):
-    """A message of a conversation.  ``direction`` and ``created_at`` as Dixa writes them."""
+    """A listed message.  ``external_id`` is the id that whoever added it gave it."""
 
     id: str = ""
-    direction: str = ""
+    external_id: str | None = None
     created_at: str = ""
-    content: Content = Content()
+    attributes: Attributes = Attributes()
 
 
 class Added(msgspec.Struct, frozen=True, rename="camel"):
@@ -114,7 +121,7 @@ class DixaClient:
         await self._tell("open", "POST", f"/v1/conversations/{conversation}/tags/bulk", body=body)
 
     async def add_note(self, conversation: str, text: str, *, operation: str) -> None:
-        """An internal note.  The field's name is inferred: the reference that was read does not show the body."""
+        """An internal note."""
         await self._tell(operation, "POST", f"/v1/conversations/{conversation}/notes", body={"message": text})
 
     async def add_message(self, conversation: str, body: dict[str, Any]) -> Added:

@@ -92,13 +92,13 @@ class DixaDesk:
     async def open(self, request: HandoverRequest) -> Thread:
         """Import the conversation and hand it to its queue.
 
-        Dixa knows no idempotency key, so after a try whose answer was lost the person's conversations are looked through
-        for the import first.
+        Dixa keeps the ids we give but does not promise to take one once, so after a try whose answer was lost the
+        person's conversations are looked through for the import first.
         """
         payload = request.payload if isinstance(request.payload, DixaPayload) else None
         user = await self._end_user(request, payload)
         messages = self._messages(request)
-        ref = await self._imported(user, messages) if request.repeated else None
+        ref = await self._imported(user, request.id) if request.repeated else None
         if ref is None:
             made = await self._client.import_conversation(
                 {
@@ -107,6 +107,8 @@ class DixaDesk:
                     "requesterId": user.id,
                     "requesterConnectionStatus": "Connected",
                     "direction": "Inbound",
+                    "createdAt": messages[0]["createdAt"],
+                    "externalId": request.id,
                     "subject": "Website chat",
                     "messages": messages,
                 }
@@ -126,7 +128,12 @@ class DixaDesk:
         match item:
             case OutboundMessage():
                 files = [{"url": file.url, "prettyName": file.name} for file in item.attachments]
-                body = {"_type": "Inbound", "content": {"_type": "Text", "value": item.text}, "attachments": files}
+                body = {
+                    "_type": "Inbound",
+                    "content": {"_type": "Text", "value": item.text},
+                    "attachments": files,
+                    "externalId": item.id,
+                }
                 added = await self._client.add_message(thread.ref, body)
                 return Receipt(vendor_id=added.message_id or None)
             case OutboundNote():
@@ -139,9 +146,14 @@ class DixaDesk:
         """The visitor's lines in the conversation since a moment: what an unanswered send may have left there."""
         lines = await self._client.messages(thread.ref, operation="send")
         return [
-            VisitorLine(thread_ref=thread.ref, vendor_event_id=line.id or None, text=line.content.value)
+            VisitorLine(
+                thread_ref=thread.ref,
+                vendor_event_id=line.id or None,
+                text=said.content.value if said.content else "",
+                item_id=line.external_id,
+            )
             for line in lines
-            if line.direction.lower() == "inbound" and _at(line.created_at) >= since
+            if (said := line.attributes).direction == "Inbound" and _at(line.created_at) >= since
         ]
 
     async def close(self, thread: Thread, reason: EndReason) -> None:
@@ -181,28 +193,32 @@ class DixaDesk:
     def _messages(self, request: HandoverRequest) -> list[dict[str, Any]]:
         """What was said up to the wish for a person: later lines follow one by one."""
         agent = self._settings.bot_agent_id
-        said = [self._message(line, agent) for line in _before(request) if _is_told(line, agent)]
+        said = [self._message(request.id, line, agent) for line in _before(request) if _is_told(line, agent)]
         # An import needs a message, also of a visitor who only pressed a button.
         nothing = TranscriptLine(seq=0, at=self._clock.now(), author=AuthorKind.VISITOR, name="", text="…")
-        return said or [self._message(nothing, None)]
+        return said or [self._message(request.id, nothing, None)]
 
     @staticmethod
-    def _message(line: TranscriptLine, agent: str | None) -> dict[str, Any]:
-        told = {"content": {"_type": "Text", "value": line.text}, "attachments": [], "createdAt": moment(line.at)}
+    def _message(request_id: str, line: TranscriptLine, agent: str | None) -> dict[str, Any]:
+        told = {
+            "content": {"_type": "Text", "value": line.text},
+            "attachments": [],
+            "createdAt": moment(line.at),
+            "externalId": f"{request_id}:{line.seq}",
+        }
         if line.author is AuthorKind.VISITOR:
             return told | {"_type": "InboundImport"}
         return told | {"_type": "OutboundImport", "agentId": agent}
 
-    async def _imported(self, user: EndUser, messages: list[dict[str, Any]]) -> str | None:
-        """The conversation that an earlier try has made, if it did: the newest open one in which the same was said."""
-        wanted = [message["content"]["value"] for message in messages]
+    async def _imported(self, user: EndUser, request_id: str) -> str | None:
+        """The conversation that an earlier try has made, if it did: the one whose messages have our ids."""
         listed = await self._client.conversations_of(user.id, operation="open")
         newest = sorted(listed, key=lambda one: one.id, reverse=True)[:_LOOK_BACK]
         for one in newest:
             if one.state == "Closed":
                 continue
             lines = await self._client.messages(str(one.id), operation="open")
-            if [line.content.value for line in lines] == wanted:
+            if any((line.external_id or "").startswith(f"{request_id}:") for line in lines):
                 return str(one.id)
         return None
 
@@ -251,7 +267,8 @@ def _context(request: HandoverRequest, agent: str | None) -> str:
 
 def _at(stamp: str) -> int:
     try:
-        return from_rfc3339(stamp)
+        # Listed moments carry the zone's name behind the offset: 2026-11-21T10:00:00Z[GMT].
+        return from_rfc3339(stamp.partition("[")[0])
     except ValueError:
         return 2**53  # without a moment it may be the line that is looked for
 

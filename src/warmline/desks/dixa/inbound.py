@@ -1,7 +1,8 @@
 """What Dixa's webhooks say (docs.dixa.io/docs/webhooks, read 2026-11).  Pure.
 
 Documented: the envelope, the message's fields, the signature, that deliveries may repeat and come in any order.  Inferred
-from the list of events: the upper-case names except CONVERSATION_MESSAGE_ADDED, and ``data.agent``.
+from the list of events: the upper-case names except CONVERSATION_MESSAGE_ADDED, and ``data.agent``.  The events' page names
+two kinds of transfer, the API one: all three are understood.
 """
 
 from __future__ import annotations
@@ -141,8 +142,12 @@ _EVENTS: dict[str, Callable[[_Data, dict[str, Any]], DeskEvent]] = {
     "CONVERSATION_ENQUEUED": lambda _data, common: QueueMoved(**common),
     "CONVERSATION_ASSIGNED": _joined,
     "CONVERSATION_UNASSIGNED": lambda _data, common: ThreadTransferred(**common),
+    "CONVERSATION_TRANSFERRED": lambda data, common: (
+        _joined(data, common) if _who(data).name else ThreadTransferred(**common)
+    ),
     "CONVERSATION_TRANSFERRED_TO_QUEUE": lambda _data, common: ThreadTransferred(**common),
     "CONVERSATION_TRANSFERRED_TO_AGENT": _joined,
+    "TYPING_STARTED": lambda _data, common: AgentTyping(on=True, **common),
     "CONVERSATION_TYPING_STARTED": lambda _data, common: AgentTyping(on=True, **common),
     "CONVERSATION_CLOSED": lambda _data, common: ThreadEnded(**common),
     "CONVERSATION_ABANDONED": lambda _data, common: OpenFailed(detail="Closed without an agent.", **common),
