@@ -94,14 +94,21 @@ def _is_for_tests(name: str) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser, and what runs in the loop of its module, by what it asks for."""
+    """Mark what needs a browser, what runs in the loop of its module and what shares a server, by what it asks for.
+
+    What takes long comes first, so that the workers end together.
+    """
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
         if {"chromium", "browser"} & asked:
             item.add_marker("browser")
-        of_module = "browser" in asked or any(name.startswith("shared_") for name in asked)
-        if of_module and item.get_closest_marker("asyncio"):
+        shares = any(name.startswith("shared_") for name in asked)
+        if (shares or "browser" in asked) and item.get_closest_marker("asyncio"):
             item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+        if shares or "demo" in asked:
+            pair = item.callspec.params.get("module_pair", "") if hasattr(item, "callspec") else ""
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}{pair}"))
+    items.sort(key=lambda item: not (item.get_closest_marker("browser") or item.get_closest_marker("timeout")))
 
 
 def pytest_collection_finish() -> None:

@@ -7,6 +7,9 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 failed=0
 
+# The tests start the program some two hundred times; without this it would be compiled anew each time.
+unset PYTHONDONTWRITEBYTECODE
+
 # The type checker and the linters share the two cores.
 "$python" -m mypy >"$out/mypy" 2>&1 & mypy=$!
 "$python" -m ruff check . >"$out/ruff check" 2>&1 & ruff=$!
@@ -28,7 +31,7 @@ verdict "lint-imports" $layers
 verdict "mypy" $mypy
 
 if [ "${2:-}" != "--checks-only" ]; then
-    "$python" -m pytest -n 2 -m "not long" -q </dev/null || failed=1
+    "$python" -m pytest -n 2 --dist loadgroup -m "not long" -q </dev/null || failed=1
 fi
 if [ $failed -ne 0 ]; then
     echo "make test: FAILED" >&2

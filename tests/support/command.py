@@ -14,8 +14,16 @@ import tempfile
 from pathlib import Path
 
 WITHIN_S = 50
-_LOADED = ("warmline.cli", "warmline.app", "warmline.demo", "warmline.platform.migrations.steps")
-_LOADED += ("warmline.platform.diagnosis", "warmline.accounts.audit_diagnosis", "warmline.platform.log", "uvloop")
+_LOADED = [
+    "uvloop",
+    "warmline.accounts.audit_diagnosis",
+    "warmline.app",
+    "warmline.cli",
+    "warmline.demo",
+    "warmline.platform.diagnosis",
+    "warmline.platform.log",
+    "warmline.platform.migrations.steps",
+]
 
 
 def start(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -35,7 +43,7 @@ def start(*arguments: str, folder: Path, **variables: str) -> subprocess.Complet
 def fork(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """As start(), in a fork of a process that has the program loaded and has run nothing of it."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_LOADED))
+    context.set_forkserver_preload(_LOADED)
     with tempfile.TemporaryDirectory() as place:
         out, err = Path(place, "out"), Path(place, "err")
         wanted = (arguments, str(folder), _environment(variables), str(out), str(err))
