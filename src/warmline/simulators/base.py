@@ -17,9 +17,11 @@ from aiohttp import web
 
 from warmline.kernel.clock import Clock, SystemClock
 from warmline.platform.limits import RateLimiter
+from warmline.simulators.board import Board
 from warmline.simulators.calls import Call, Calls
 from warmline.simulators.changes import Changes
 from warmline.simulators.deliveries import Deliveries
+from warmline.simulators.page import AgentPage
 from warmline.simulators.samples import PICTURE_NAME, picture
 from warmline.simulators.script import Kind, Rate, Script, Switches
 from warmline.simulators.trouble import Switchboard
@@ -114,9 +116,9 @@ class Simulator(ABC):
     def failing(self) -> web.Response:
         """The answer when the vendor itself fails."""
 
-    def page_routes(self) -> Sequence[web.RouteDef]:
-        """The agent page and what belongs to it."""
-        return ()
+    @abstractmethod
+    def board(self) -> Board:
+        """What the agent page shows."""
 
     # ------------------------------------------------------------------------------------------ running
     @classmethod
@@ -152,7 +154,7 @@ class Simulator(ABC):
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=_MAX_BODY)
         application.router.add_get(f"{FILES}/{PICTURE_NAME}", _picture)
-        application.add_routes(self.page_routes())
+        application.add_routes(AgentPage(self, self.board()).routes())
         for route in self.routes():
             application.router.add_route(route.method, route.path, self._through(route))
         application.router.add_route("*", "/{unknown:.*}", self._through(Route("*", "", "unknown", self._unknown)))

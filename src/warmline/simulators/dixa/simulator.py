@@ -24,6 +24,7 @@ from warmline.simulators.deliveries import Delivery, Endpoint
 from warmline.simulators.dixa import bodies, events
 from warmline.simulators.dixa.account_api import AccountApi
 from warmline.simulators.dixa.assumptions import Assumptions
+from warmline.simulators.dixa.board import DixaBoard
 from warmline.simulators.dixa.conversations_api import ConversationsApi, versions
 from warmline.simulators.dixa.office import NOT_FOUND, Office
 from warmline.simulators.dixa.state import Account, Agent, Attachment, Conversation, Message, Queue
@@ -240,6 +241,10 @@ class DixaSimulator(Simulator):
     def routes(self) -> Sequence[Route]:
         """The API below ``/v1`` and ``/beta``."""
         return versions([*self._conversations.routes(), *self._account_api.routes()])
+
+    def board(self) -> DixaBoard:
+        """The agent page's view of this."""
+        return DixaBoard(self)
 
     def credential(self, ask: Ask) -> str:
         """The token, without any word before it."""
