@@ -113,6 +113,33 @@ def doctor() -> int:
     return FAILED if failed else 0
 
 
+@app.command
+def simulate(name: str = "", /, *, host: str = "127.0.0.1", port: int | None = None, webhook_url: str = "") -> None:
+    """Run a simulated helpdesk, so that a handover can be tried without an account there.
+
+    It serves the vendor's documented API, checks credentials and schemas, sends webhooks, and has a page on which you
+    are the agent and can order trouble. Without a name, lists the simulators. Nothing is kept; Ctrl-C stops it.
+
+    Parameters
+    ----------
+    name
+        Which one, for example dixa.
+    host
+        Address to listen on. Whoever reaches it can be the agent.
+    port
+        Port to listen on; each simulator has one of its own, 0 takes a free one.
+    webhook_url
+        Where its webhooks go: the address that the connection in Warmline shows.
+    """
+    from warmline.simulators.run import listing, run
+
+    if not name:
+        print("Simulators, each started by `warmline simulate NAME`:")
+        print(*listing(), sep="\n")
+        return
+    run(name, host=host, port=port, webhook_url=webhook_url)
+
+
 @keys.command
 def rotate() -> None:
     """Make a new key, and encrypt every stored secret with it.

@@ -1,0 +1,29 @@
+"""The simulators by the names the command line knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from warmline.simulators.base import Simulator
+
+
+def _dixa() -> type[Simulator]:
+    from warmline.simulators.dixa import DixaSimulator  # noqa: PLC0415 - only the one that is wanted
+
+    return DixaSimulator
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A simulator before it is loaded.  ``port`` is where it runs unless told otherwise."""
+
+    title: str
+    what: str
+    port: int
+    load: Callable[[], type[Simulator]]
+
+
+SIMULATORS: Mapping[str, Listed] = {
+    "dixa": Listed("Dixa", "Generic API messaging channel, agents, signed webhooks", 8101, _dixa),
+}

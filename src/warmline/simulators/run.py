@@ -1,0 +1,72 @@
+"""``warmline simulate``: one simulator in the foreground, with human patience."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+
+from warmline.kernel.errors import Invalid, NotFound, Unavailable
+from warmline.simulators.base import Simulator
+from warmline.simulators.registry import SIMULATORS, Listed
+from warmline.simulators.script import PATIENT, Script
+
+_HIGHEST_PORT = 65_535
+
+
+def listing() -> list[str]:
+    """A line per simulator."""
+    width = max(len(name) for name in SIMULATORS)
+    return [f"  {name:<{width}}  {one.title}: {one.what}" for name, one in SIMULATORS.items()]
+
+
+def run(name: str, *, host: str, port: int | None, webhook_url: str) -> None:
+    """Run until Ctrl-C or SIGTERM.  Raises NotFound, Invalid or Unavailable with a sentence for the operator."""
+    listed = SIMULATORS.get(name)
+    if listed is None:
+        raise NotFound(f"There is no simulator called {name!r}. There are: {', '.join(SIMULATORS)}.")
+    if port is not None and not 0 <= port <= _HIGHEST_PORT:
+        raise Invalid(f"A port is a number up to {_HIGHEST_PORT}.", path="--port")
+    if webhook_url and not webhook_url.startswith(("http://", "https://")):
+        raise Invalid("The webhook's address begins with http:// or https://.", path="--webhook-url")
+    asyncio.run(_serve(listed, host, listed.port if port is None else port, webhook_url))
+
+
+async def _serve(listed: Listed, host: str, port: int, webhook_url: str) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    simulator = listed.load()
+    script = Script(waits=PATIENT)
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            vendor = await stack.enter_async_context(
+                simulator.running(host=host, port=port, script=script, webhook_url=webhook_url)
+            )
+        except OSError as error:
+            raise Unavailable(
+                f"{host}:{port} cannot be used: {error.strerror or error}. Another port: --port."
+            ) from error
+        for line in announcement(vendor, webhook_url):
+            print(line, flush=True)  # noqa: T201 - what the operator waits for
+        await stopping.wait()
+
+
+def announcement(vendor: Simulator, webhook_url: str) -> list[str]:
+    """Where it is, and what to enter elsewhere."""
+    rows = vendor.board().credentials()
+    width = max(len(label) for label, _value in rows)
+    target = vendor.url.partition("://")[2]
+    lines = [
+        f"Simulated {vendor.title}. Be its agent at {vendor.url}/",
+        "",
+        f"Enter in Warmline, Connections, {vendor.title}:",
+        *(f"  {label:<{width}}  {value}" for label, value in rows),
+        "",
+        f"Start Warmline with WARMLINE_ALLOW_PRIVATE_TARGETS={target}, or it will not call this address.",
+    ]
+    if webhook_url:
+        lines.append(f"Webhooks go to {webhook_url}")
+    else:
+        lines.append("No webhooks yet: start again with --webhook-url and the address that the connection shows.")
+    return [*lines, "Nothing here is kept. Ctrl-C ends it."]
