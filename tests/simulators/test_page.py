@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
 import aiohttp
 import pytest
 from playwright.async_api import Browser, expect
 from tests.simulators.account import FREE, handed_over, inbound, meeting
-from tests.simulators.receiver import Stranger
+from tests.simulators.receiver import Stranger, receiving
 
 from warmline.simulators.script import Kind
+
+AXE = (Path(__file__).parents[1] / "browser" / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 
 
 async def post(me: Stranger, path: str, **fields: str) -> tuple[int, str]:
@@ -81,6 +86,15 @@ async def test_the_switchboard_is_turned_by_forms() -> None:
         assert (await post(me, "/simulator/trouble", operation="*", kind="nonsense"))[0] == 400
 
 
+async def test_webhooks_are_sent_elsewhere_by_a_form() -> None:
+    async with meeting(script=FREE) as (vendor, me, _hook), receiving() as other:
+        assert (await post(me, "/simulator/target", url="ftp://nowhere"))[0] == 409
+        assert (await post(me, "/simulator/target", url=other.url))[0] == 303
+        assert [one.url for one in vendor.subscriptions] == [other.url]
+        await handed_over(vendor, me)
+        await other.of("CONVERSATION_ENQUEUED")
+
+
 async def test_other_pages_cannot_use_the_forms() -> None:
     async with meeting(script=FREE) as (vendor, me, _hook):
         number = await handed_over(vendor, me)
@@ -136,3 +150,25 @@ async def test_a_conversation_is_led_in_a_browser(browser: Browser, width: int) 
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert [fault for fault in faults if "409" not in fault] == []
         await page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing(browser: Browser, scheme: Literal["light", "dark"]) -> None:
+    # axe sets inline styles while it measures, which the page's policy would refuse.
+    context = await browser.new_context(color_scheme=scheme, bypass_csp=True)
+    async with meeting(script=FREE) as (vendor, me, _hook):
+        number = await handed_over(vendor, me)
+        await vendor.agent_joins(number)
+        for name in ("html", "picture"):
+            await vendor.agent_sends_sample(number, name)
+        await me.good("POST", f"/v1/conversations/{number}/notes", {"message": "A note"})
+        vendor.trouble.next("queues.list", Kind.LOST, times=2)
+        with pytest.raises(aiohttp.ClientError):
+            await me.ask("GET", "/v1/queues")
+        page = await context.new_page()
+        await page.goto(f"{vendor.url}/?conversation={number}")
+        await page.locator("summary").evaluate_all("all => all.forEach((one) => one.click())")
+        await page.evaluate(AXE)
+        found = await page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+    await context.close()

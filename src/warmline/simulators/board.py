@@ -65,5 +65,11 @@ class Board(Protocol):
     async def do(self, act: str, conversation: str, fields: Mapping[str, str]) -> None:
         """One act of the page.  ``say`` has ``text``, ``sample`` has ``sample``.  Raises ActRefused."""
 
+    def targets(self) -> Sequence[str]:
+        """Where webhooks go."""
+
+    def subscribe(self, url: str) -> None:
+        """Send all webhooks to ``url``, and nowhere else.  Raises ActRefused."""
+
     def credentials(self) -> Sequence[tuple[str, str]]:
         """What to enter elsewhere: label and value."""

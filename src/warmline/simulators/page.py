@@ -80,6 +80,7 @@ class AgentPage:
             web.post("/simulator/act", self.act),
             web.post("/simulator/trouble", self.trouble),
             web.post("/simulator/switches", self.switches),
+            web.post("/simulator/target", self.target),
         )
 
     async def show(self, request: web.Request) -> web.Response:
@@ -99,6 +100,7 @@ class AgentPage:
             shown=shown,
             buttons=self._board.buttons(),
             credentials=self._board.credentials(),
+            targets=self._board.targets(),
             samples=list(SAMPLES),
             operations=sorted({route.operation for route in vendor.routes()}),
             kinds=_KIND_LABELS,
@@ -171,6 +173,16 @@ class AgentPage:
             raise web.HTTPBadRequest
         on = fields.get("on") == "1"
         self._vendor.webhooks.set(**{name: _ON.get(name, True) if on else (0 if name in _ON else False)})
+        return self._back(fields.get("conversation", ""))
+
+    async def target(self, request: web.Request) -> web.Response:
+        """Webhooks go elsewhere."""
+        fields = await self._form(request)
+        try:
+            self._board.subscribe(fields.get("url", "").strip())
+        except ActRefused as refused:
+            return self._render(request, fault=str(refused), status=409)
+        self._vendor.changes.tell()
         return self._back(fields.get("conversation", ""))
 
     async def _form(self, request: web.Request) -> Mapping[str, str]:

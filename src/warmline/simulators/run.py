@@ -68,5 +68,5 @@ def announcement(vendor: Simulator, webhook_url: str) -> list[str]:
     if webhook_url:
         lines.append(f"Webhooks go to {webhook_url}")
     else:
-        lines.append("No webhooks yet: start again with --webhook-url and the address that the connection shows.")
+        lines.append("No webhooks yet: set on the page (or with --webhook-url) the address that the connection shows.")
     return [*lines, "Nothing here is kept. Ctrl-C ends it."]

@@ -72,6 +72,20 @@ class DixaBoard:
         except VendorRefusal as refusal:
             raise ActRefused(refusal.note or refusal.message) from refusal
 
+    def targets(self) -> Sequence[str]:
+        """Where webhooks go."""
+        return [one.url for one in self._vendor.subscriptions]
+
+    def subscribe(self, url: str) -> None:
+        """Send all events to ``url``, and nowhere else."""
+        before = [one.id for one in self._vendor.subscriptions]
+        try:
+            self._vendor.subscribe(url)
+        except VendorRefusal as refusal:
+            raise ActRefused("A webhook's address begins with http:// or https://.") from refusal
+        for one in before:
+            self._vendor.unsubscribe(one)
+
     def credentials(self) -> Sequence[tuple[str, str]]:
         """What Warmline asks for when a Dixa is connected."""
         vendor = self._vendor

@@ -110,6 +110,10 @@ class DixaSimulator(Simulator):
         )
         return self._account_api.subscribe(given, secret=self.secret)
 
+    def unsubscribe(self, subscription_id: str) -> None:
+        """No more events there."""
+        self._account_api.subscriptions.pop(subscription_id, None)
+
     async def waiting(self, *, timeout_s: float = 5.0) -> Conversation:
         """The newest conversation that waits for an agent, as soon as there is one."""
 

@@ -67,12 +67,10 @@ document.addEventListener("submit", async (event) => {
   try {
     const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
     if (answer.status === 409) {
-      const fault = (await parse(answer)).getElementById("fault");
-      document.getElementById("fault").replaceChildren(...fault.childNodes);
-      document.getElementById("fault").hidden = false;
+      replace(document.getElementById("fault"), (await parse(answer)).getElementById("fault"));
       return;
     }
-    if (form.classList.contains("composer")) form.reset();
+    if (form.matches(".composer, .target")) form.reset();
     await refresh();
   } catch {
     say("The simulator does not answer.");
