@@ -245,6 +245,58 @@ async def test_claim_close_and_reopen() -> None:
         assert vendor.conversations[0].waiting
 
 
+async def test_a_conversation_is_put_off_by_somebody_who_is_known() -> None:
+    async with meeting(script=FREE) as (vendor, me, hook):
+        base = f"/v1/conversations/{await handed_over(vendor, me)}"
+        until = {"timestamp": "2026-12-01T08:00:00Z"}
+        assert await me.ask("PUT", f"{base}/followup", {**until, "userId": NOBODY}) == (404, NOT_FOUND)
+        assert (await me.ask("PUT", f"{base}/followup", {**until, "userId": vendor.agents[0].id}))[0] == 204
+        assert (await me.good("GET", base))["data"]["state"] == "Pending"
+        await hook.of("CONVERSATION_PENDING")
+        await vendor.agent_joins(vendor.conversations[0].id)
+        await hook.of("CONVERSATION_OPEN")
+
+
+async def test_closing_twice_may_be_refused() -> None:
+    async with meeting(script=FREE, assumptions=Assumptions(closing_twice="refused")) as (vendor, me, _hook):
+        base = f"/v1/conversations/{await handed_over(vendor, me)}"
+        assert [(await me.ask("PUT", f"{base}/close"))[0] for _twice in range(2)] == [204, 400]
+
+
+async def test_what_is_not_there_is_404_everywhere() -> None:
+    async with meeting(script=FREE) as (vendor, me, _hook):
+        base = f"/v1/conversations/{await handed_over(vendor, me)}"
+        for method, path, body in (
+            ("GET", f"/v1/endusers/{NOBODY}", None),
+            ("GET", f"/v1/agents/{NOBODY}", None),
+            ("GET", f"/v1/queues/{NOBODY}", None),
+            ("GET", f"/v1/webhooks/{NOBODY}", None),
+            ("DELETE", f"{base}/tags/{NOBODY}", None),
+            ("PUT", f"{base}/transfer/queue", {"queueId": NOBODY}),
+            ("PUT", f"{base}/claim", {"agentId": NOBODY}),
+            ("POST", f"{base}/notes", {"message": "x", "agentId": NOBODY}),
+        ):
+            assert await me.ask(method, path, body) == (404, NOT_FOUND), path
+        assert (await me.ask("GET", f"/v1/queues/{NOBODY}/availability"))[0] == 409
+        assert await me.ask("GET", "/v1/agents/astrid") == (400, INVALID)
+
+
+async def test_tags_come_off_and_members_are_seen() -> None:
+    async with meeting(script=FREE) as (vendor, me, hook):
+        base = f"/v1/conversations/{await handed_over(vendor, me)}"
+        tag = (await me.good("POST", "/v1/tags", {"name": "vip"}))["data"]
+        assert (await me.good("POST", "/v1/tags", {"name": "vip"}))["data"] == tag
+        assert (await me.good("GET", "/v1/tags"))["data"] == [tag]
+        assert [(await me.ask(how, f"{base}/tags/{tag['id']}"))[0] for how in ("PUT", "DELETE")] == [204, 204]
+        await hook.of("CONVERSATION_TAG_REMOVED")
+        assert (await me.good("GET", f"{base}/tags"))["data"] == []
+        one = (await me.good("GET", f"/v1/agents/{vendor.agents[1].id}"))["data"]
+        assert (one["displayName"], one["email"]) == (vendor.agents[1].name, vendor.agents[1].email)
+        vendor.agents[1].online = False
+        states = {each["userId"]: each["connectionStatus"] for each in await me.good("GET", "/v1/agents/presence")}
+        assert (states[vendor.agents[0].id], states[vendor.agents[1].id]) == ("Connected", "Disconnected")
+
+
 # ------------------------------------------------------------------------------------------------- queues
 async def test_positions_count_who_came_before() -> None:
     async with DixaSimulator.running(script=FREE) as vendor, stranger(vendor.url, vendor.token) as me:

@@ -78,7 +78,17 @@ async def test_a_subscription_is_changed_and_ended() -> None:
         stranger(vendor.url, vendor.token) as me,
     ):
         path = f"/v1/webhooks/{vendor.subscribe(hook.url).id}"
-        changed = {"events": ["ConversationClosed"], "authorization": {"_type": "TokenAuth", "value": "t"}}
+        off = {"enabled": False, "name": "Off", "url": hook.url, "customHeaders": {"X-Mine": "1"}, "filters": {}}
+        status, changed_to = await me.ask("PATCH", path, off)
+        assert (status, changed_to["data"]["enabled"], changed_to["data"]["headers"]) == (200, False, {"X-Mine": "1"})
+        await handed_over(vendor, me, email="off@example.com")
+        assert hook.received == []
+        changed = {
+            "events": ["ConversationClosed"],
+            "authorization": {"_type": "TokenAuth", "value": "t"},
+            "customHeaders": {},
+            "enabled": True,
+        }
         assert (await me.good("PATCH", path, changed))["data"]["headers"] == {"Authorization": "Bearer t"}
         number = await handed_over(vendor, me)
         await vendor.agent_joins(number)

@@ -149,6 +149,13 @@ class ByUser(Plain, frozen=True, kw_only=True):
     user_id: uuid.UUID | None = None
 
 
+class FollowUp(Plain, frozen=True, kw_only=True):
+    """Until when it is put off."""
+
+    timestamp: Moment
+    user_id: uuid.UUID | None = None
+
+
 class Claim(Plain, frozen=True, kw_only=True):
     """Who takes it; ``force`` takes it from somebody else."""
 

@@ -64,6 +64,7 @@ class ConversationsApi:
             ("POST", f"{_ONE}/messages", "messages.add", self.add_message),
             ("PUT", f"{_ONE}/transfer/queue", "conversations.transfer", self.transfer),
             ("PUT", f"{_ONE}/claim", "conversations.claim", self.claim),
+            ("PUT", f"{_ONE}/followup", "conversations.followup", self.follow_up),
             ("PUT", f"{_ONE}/close", "conversations.close", self.close),
             ("PUT", f"{_ONE}/reopen", "conversations.reopen", self.reopen),
             ("GET", f"{_ONE}/tags", "conversations.tags", self.tags),
@@ -113,9 +114,7 @@ class ConversationsApi:
     async def transfer(self, ask: Ask) -> web.Response:
         """To a queue."""
         given = bodies.read(ask.body, bodies.TransferToQueue, strict=self._strict)
-        conversation = self._conversation(ask)
-        if given.user_id:
-            self._office.agent(str(given.user_id))
+        conversation = self._conversation_of(ask, given.user_id)
         self._office.put_into_queue(conversation, self._office.queue(str(given.queue_id)), transfer=True)
         return nothing()
 
@@ -128,23 +127,29 @@ class ConversationsApi:
         self._office.assign(conversation, agent)
         return nothing()
 
+    async def follow_up(self, ask: Ask) -> web.Response:
+        """Put it off; that the time runs out is not simulated."""
+        given = bodies.read(ask.body, bodies.FollowUp, strict=self._strict)
+        self._office.snooze(self._conversation_of(ask, given.user_id))
+        return nothing()
+
     async def close(self, ask: Ask) -> web.Response:
         """End it."""
         given = bodies.read(ask.body, bodies.ByUser, strict=self._strict)
-        conversation = self._conversation(ask)
-        if given.user_id:
-            self._office.agent(str(given.user_id))
-        self._office.close(conversation)
+        self._office.close(self._conversation_of(ask, given.user_id))
         return nothing()
 
     async def reopen(self, ask: Ask) -> web.Response:
         """Go on with it."""
         given = bodies.read(ask.body, bodies.ByUser, strict=self._strict)
-        conversation = self._conversation(ask)
-        if given.user_id:
-            self._office.agent(str(given.user_id))
-        self._office.reopen(conversation)
+        self._office.reopen(self._conversation_of(ask, given.user_id))
         return nothing()
+
+    def _conversation_of(self, ask: Ask, user_id: uuid.UUID | None) -> Conversation:
+        """The conversation, for somebody who must be known."""
+        if user_id:
+            self._office.agent(str(user_id))
+        return self._conversation(ask)
 
     # ------------------------------------------------------------------------------------ tags and notes
     async def tags(self, ask: Ask) -> web.Response:
