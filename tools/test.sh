@@ -31,7 +31,8 @@ verdict "lint-imports" $layers
 verdict "mypy" $mypy
 
 if [ "${2:-}" != "--checks-only" ]; then
-    "$python" -m pytest -n 2 --dist loadgroup -m "not long" -q </dev/null || failed=1
+    # One more worker than cores: tests also wait, for locks, deadlines and browsers.
+    "$python" -m pytest -n 3 --dist loadgroup -m "not long" -q </dev/null || failed=1
 fi
 if [ $failed -ne 0 ]; then
     echo "make test: FAILED" >&2

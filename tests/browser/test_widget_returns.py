@@ -21,7 +21,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 async def marked(page: Page, text: str) -> None:
     """The launcher's mark shows ``text``, and its name tells it too."""
-    await page.wait_for_function(f"text => ({MARK})() === text", arg=text)
+    await page.wait_for_function(f"text => ({MARK})() === text", arg=text, polling=50)  # tabs behind draw no frames
     await expect(page.get_by_role("button", name=f"Open chat ({text} unread)")).to_be_visible()
 
 
@@ -51,7 +51,7 @@ async def test_what_came_while_closed_is_marked_in_every_tab(demo: Demo, browser
 
     await second.open_again()
     await expect(second.page.get_by_role("button", name="Open chat (2 unread)")).to_have_count(0)
-    await first.page.wait_for_function(f"() => !({MARK})()")
+    await first.page.wait_for_function(f"() => !({MARK})()", polling=50)
     assert complaints.lines == []
 
 
