@@ -20,12 +20,12 @@ from warmline.platform.data_folder import open_data_folder
 def test_help_names_every_command(tmp_path: Path) -> None:
     done = start("--help", folder=tmp_path)
     assert done.returncode == 0
-    for command in ("serve", "demo", "migrate", "doctor", "keys"):
+    for command in ("serve", "demo", "migrate", "doctor", "keys", "simulate"):
         assert command in done.stdout
     assert "warmline.default.toml" in done.stdout
 
 
-@pytest.mark.parametrize("command", [["serve"], ["demo"], ["migrate"], ["doctor"], ["keys", "rotate"]])
+@pytest.mark.parametrize("command", [["serve"], ["demo"], ["migrate"], ["doctor"], ["keys", "rotate"], ["simulate"]])
 def test_each_command_explains_itself_and_does_nothing_else(tmp_path: Path, command: list[str]) -> None:
     done = fork(*command, "--help", folder=tmp_path)
     assert done.returncode == 0
