@@ -6,6 +6,7 @@ from warmline.desks.builtin import builtin_kind
 from warmline.desks.builtin.desk import AgentsOnline
 from warmline.desks.customcrm import customcrm_kind
 from warmline.desks.dixa import dixa_kind
+from warmline.desks.kustomer import kustomer_kind
 from warmline.handover.desk_kinds import DeskKind
 from warmline.kernel.clock import Clock
 from warmline.platform.http import Outgoing
@@ -16,5 +17,6 @@ def desk_kinds(*, outgoing: Outgoing, clock: Clock, agents_online: AgentsOnline)
     return {
         "customcrm": customcrm_kind(outgoing, clock),
         "dixa": dixa_kind(outgoing, clock),
+        "kustomer": kustomer_kind(outgoing, clock),
         "builtin": builtin_kind(agents_online),
     }

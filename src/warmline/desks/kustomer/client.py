@@ -1,0 +1,247 @@
+"""Calls of the Kustomer API (developer.kustomer.com, read 2026-11).  Vendor words only.
+
+Documented: the routes, the envelope, and the fields that are sent.  Inferred, because the pages that were read do not show
+it: the body that appends tags, the names of the paging parameters of the chat lists, and the fields of a listed message.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from warmline.desks.shared.answers import check_reply, translated
+from warmline.handover.port import Refused, Unreachable
+from warmline.kernel.clock import Clock
+from warmline.kernel.errors import WarmlineError
+from warmline.platform.http import Outgoing, Reply
+
+DESK = "kustomer"
+CHANNEL = "chat"
+TIMEOUT_S = 10.0
+_MAX_REPLY_BYTES = 2_000_000
+_PAGE = 100
+_MOST_PAGES = 10
+
+T = TypeVar("T")
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """A resource of which only the id matters."""
+
+    id: str
+
+
+class UserAttributes(msgspec.Struct, frozen=True, rename="camel"):
+    """Who a user is."""
+
+    display_name: str | None = None
+    name: str | None = None
+    avatar_url: str | None = None
+
+
+class User(msgspec.Struct, frozen=True):
+    """An agent."""
+
+    id: str
+    attributes: UserAttributes = UserAttributes()
+
+
+class QueueAttributes(msgspec.Struct, frozen=True):
+    """What a queue is called."""
+
+    name: str | None = None
+
+
+class Queue(msgspec.Struct, frozen=True):
+    """A queue of the routing."""
+
+    id: str
+    attributes: QueueAttributes = QueueAttributes()
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A chat session; its id is the conversation's.  ``attributes`` hold the external id somewhere among them."""
+
+    id: str
+    attributes: dict[str, Any] = {}
+
+
+class MessageAttributes(msgspec.Struct, frozen=True, rename="camel"):
+    """What a listed message says, and in which direction (in, out)."""
+
+    direction: str | None = None
+    body: str | None = None
+    preview: str | None = None
+    sent_at: str | None = None
+    created_at: str | None = None
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A message of a session."""
+
+    id: str
+    attributes: MessageAttributes = MessageAttributes()
+
+
+class ToOne(msgspec.Struct, frozen=True):
+    """A relationship to one resource."""
+
+    data: Ref | None = None
+
+
+class ConversationRelationships(msgspec.Struct, frozen=True):
+    """Whom a conversation belongs to."""
+
+    customer: ToOne = ToOne()
+
+
+class Conversation(msgspec.Struct, frozen=True):
+    """A conversation."""
+
+    id: str
+    relationships: ConversationRelationships = ConversationRelationships()
+
+
+class _Links(msgspec.Struct, frozen=True):
+    next: str | None = None
+
+
+class KustomerClient:
+    """One organisation.  Every method raises a DeskError."""
+
+    def __init__(self, outgoing: Outgoing, clock: Clock, *, api_url: str, key: str) -> None:
+        self._outgoing = outgoing
+        self._clock = clock
+        self._base = api_url.rstrip("/")
+        self._key = key
+
+    async def find_customer(self, field: str, value: str) -> Ref | None:
+        """The customer with an ``email`` or an ``externalId``."""
+        try:
+            return await self._ask("open", "GET", f"/v1/customers/{field}={quote(value, safe='')}", Ref)
+        except Refused as error:
+            if error.vendor_status == 404:
+                return None
+            raise
+
+    async def create_customer(self, body: dict[str, Any]) -> Ref:
+        """A new customer."""
+        return await self._ask("open", "POST", "/v1/customers", Ref, body=body)
+
+    async def handoff(self, body: dict[str, Any]) -> Session:
+        """A new session with what was said so far (2 to 100 messages, at least one in each direction)."""
+        return await self._ask("open", "POST", "/v2.1/chat/handoff", Session, body=body)
+
+    async def active_sessions(self, customer_id: str) -> list[Session]:
+        """A customer's open sessions, the latest first."""
+        query = {"customerId": customer_id, "active": "true"}
+        return await self._list("open", "/v2.1/chat/sessions", Session, query=query, most_pages=1)
+
+    async def add_message(self, body: dict[str, Any]) -> Ref:
+        """A message of the customer."""
+        return await self._ask("send", "POST", "/v2.1/chat/messages", Ref, body=body)
+
+    async def messages(self, session: str) -> list[Message]:
+        """Everything said in a session."""
+        return await self._list("send", f"/v2.1/chat/sessions/{quote(session, safe='')}/messages", Message)
+
+    async def conversation(self, conversation: str) -> Conversation:
+        """A conversation."""
+        return await self._ask("send", "GET", f"/v1/conversations/{quote(conversation, safe='')}", Conversation)
+
+    async def update_conversation(self, conversation: str, changes: dict[str, Any], *, operation: str) -> None:
+        """Change a conversation."""
+        await self._tell(operation, "PATCH", f"/v1/conversations/{quote(conversation, safe='')}", body=changes)
+
+    async def add_tags(self, conversation: str, names: tuple[str, ...]) -> None:
+        """Tag a conversation; tags that do not exist are made."""
+        path = f"/v1/conversations/{quote(conversation, safe='')}/tags"
+        await self._tell("open", "POST", path, body={"tags": list(names)})
+
+    async def add_note(self, conversation: str, text: str, *, operation: str) -> None:
+        """An internal note."""
+        path = f"/v1/conversations/{quote(conversation, safe='')}/notes"
+        await self._tell(operation, "POST", path, body={"body": text})
+
+    async def queues(self, *, operation: str) -> list[Queue]:
+        """Every queue."""
+        return await self._list(operation, "/v1/routing/queues", Queue)
+
+    async def user(self, user_id: str, *, operation: str) -> User:
+        """A user."""
+        return await self._ask(operation, "GET", f"/v1/users/{quote(user_id, safe='')}", User, timeout_s=5.0)
+
+    async def _list(
+        self,
+        operation: str,
+        path: str,
+        type_: type[T],
+        *,
+        query: dict[str, str] | None = None,
+        most_pages: int = _MOST_PAGES,
+    ) -> list[T]:
+        found: list[T] = []
+        for page in range(1, most_pages + 1):
+            asked = {**(query or {}), "page": str(page), "pageSize": str(_PAGE)}
+            reply = await self._tell(operation, "GET", path, query=asked)
+            entries = _read(reply, "data", list[type_], operation)  # type: ignore[valid-type]
+            found += entries
+            if not entries or _read(reply, "links", _Links | None, operation, default=None) in (None, _Links()):
+                break
+        return found
+
+    async def _ask(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        type_: type[T],
+        *,
+        body: dict[str, Any] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> T:
+        reply = await self._tell(operation, method, path, body=body, timeout_s=timeout_s)
+        found: T = _read(reply, "data", type_, operation)
+        return found
+
+    async def _tell(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        body: dict[str, Any] | None = None,
+        query: dict[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Reply:
+        url = f"{self._base}{path}" + (f"?{urlencode(query)}" if query else "")
+        headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            reply = await self._outgoing.request(
+                method,
+                url,
+                headers=headers,
+                body=None if body is None else msgspec.json.encode(body),
+                timeout_s=timeout_s,
+                max_bytes=_MAX_REPLY_BYTES,
+            )
+        except WarmlineError as error:
+            raise translated(error, desk=DESK, operation=operation) from error
+        check_reply(reply, desk=DESK, operation=operation, now=self._clock.now())
+        return reply
+
+
+_NEEDED: Any = object()
+
+
+def _read(reply: Reply, name: str, type_: Any, operation: str, *, default: Any = _NEEDED) -> Any:
+    try:
+        answer = msgspec.json.decode(reply.body)
+        return msgspec.convert(answer[name] if default is _NEEDED else answer.get(name, default), type_)
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        # A proxy's page, or another contract: nothing can be said of whether it was done.
+        raise Unreachable(f"Kustomer's answer could not be read: {error}.", desk=DESK, operation=operation) from error

@@ -1,0 +1,353 @@
+"""Kustomer's chat: the conversation is handed off with what was said, and the visitor's lines follow one by one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import structlog
+
+from warmline.desks.kustomer.client import KustomerClient, Ref, User
+from warmline.desks.kustomer.inbound import agent_id, check_signature, parse_event
+from warmline.desks.kustomer.settings import API_KEY, FORM, PAYLOAD, WEBHOOK_TOKEN, KustomerPayload, read_settings
+from warmline.desks.shared.answers import moment
+from warmline.handover.desk_kinds import DeskKind, Linked
+from warmline.handover.port import (
+    AgentJoined,
+    AgentReplied,
+    AuthorKind,
+    Availability,
+    DeskError,
+    DeskEvent,
+    EndReason,
+    HandoverRequest,
+    Health,
+    InboundDelivery,
+    Manifest,
+    Outbound,
+    OutboundMessage,
+    OutboundNote,
+    OutboundTyping,
+    QueueMoved,
+    QueueRef,
+    Receipt,
+    Refused,
+    Thread,
+    TranscriptLine,
+    Unknown,
+    VisitorLine,
+)
+from warmline.kernel.clock import Clock, from_rfc3339
+from warmline.platform.http import Outgoing
+
+log = structlog.get_logger(__name__)
+
+_MANIFEST = Manifest.load(Path(__file__).with_name("manifest.toml"))
+_MOST_MESSAGES = 100
+"""A handoff takes no more; the link in the note leads to the rest."""
+_REMEMBERED = 5_000
+_NOTHING_SAID = {"in": "…", "out": "The visitor asks for a person."}
+"""What stands for the side that has not said anything: a handoff needs a line of each."""
+
+
+class KustomerDesk:
+    """One Kustomer organisation.  ``Thread.ref`` is the conversation's id, which is the chat session's too."""
+
+    manifest: ClassVar[Manifest] = _MANIFEST
+
+    def __init__(self, linked: Linked, outgoing: Outgoing, clock: Clock) -> None:
+        self._linked = linked
+        self._clock = clock
+        self._settings = read_settings(linked.settings)
+        key = self._secrets(API_KEY)
+        self._client = KustomerClient(outgoing, clock, api_url=self._settings.api_url, key=key[0] if key else "")
+        self._customers: dict[str, str] = {}
+        self._users: dict[str, User] = {}
+        self._arrived: dict[str, str] = {}
+        self._latest: dict[str, int] = {}
+
+    async def check(self) -> Health:
+        """List the queues and read the bot's user, which changes nothing."""
+        try:
+            queues = await self._client.queues(operation="check")
+            await self._client.user(self._settings.bot_user_id, operation="check")
+        except DeskError as error:
+            if error.vendor_status == 404:
+                return Health(ok=False, sentence="Kustomer answers, but has no user with the id given for the bot.")
+            return Health(ok=False, sentence=f"Kustomer: {error.detail}")
+        wanted = self._settings.queue_id
+        if wanted and wanted not in {queue.id for queue in queues}:
+            return Health(ok=False, sentence="Kustomer answers, but this connection's queue is not among its queues.")
+        return Health(ok=True, sentence=f"Kustomer answers; it has {len(queues)} queues.")
+
+    async def queues(self) -> Sequence[QueueRef]:
+        """Kustomer's queues."""
+        found = await self._client.queues(operation="queues")
+        bot_id = self._linked.bot_ids[0] if self._linked.bot_ids else ""
+        return [QueueRef(ref=queue.id, bot_id=bot_id, name=queue.attributes.name or "") for queue in found]
+
+    async def availability(self, queue: QueueRef) -> Availability:
+        """Unknown: Kustomer has no answer to whether somebody is there."""
+        del queue
+        return Availability.UNKNOWN
+
+    async def open(self, request: HandoverRequest) -> Thread:
+        """Hand the conversation off and send it to its queue.
+
+        Kustomer keeps our id with the session but does not promise to take one once, so after a try whose answer was lost
+        the customer's open sessions are looked through for it first.
+        """
+        payload = request.payload if isinstance(request.payload, KustomerPayload) else None
+        customer = await self._customer(request, payload)
+        ref = await self._handed_off(customer, request.id) if request.repeated else None
+        if ref is None:
+            made = await self._client.handoff(
+                {
+                    "customerId": customer.id,
+                    "messages": _messages(request, self._clock.now()),
+                    "from": self._settings.bot_user_id,
+                    "externalId": request.id,
+                    "active": True,
+                }
+            )
+            ref = made.id
+        _remember(self._customers, ref, customer.id)
+        await self._route(ref, request, payload)
+        return Thread(
+            ref=ref,
+            connection_id=self._linked.connection_id,
+            conversation_id=request.conversation_id,
+            request_id=request.id,
+            bot_id=request.bot_id,
+        )
+
+    async def send(self, thread: Thread, item: Outbound) -> Receipt:
+        """A line of the visitor, or a note.  Kustomer documents no way to show that a customer is typing."""
+        match item:
+            case OutboundMessage():
+                customer = await self._customer_of(thread.ref)
+                body = {"customerId": customer, "session": thread.ref, "body": item.text}
+                added = await self._client.add_message(body)
+                _remember(self._arrived, added.id, item.id)
+                return Receipt(vendor_id=added.id)
+            case OutboundNote():
+                await self._client.add_note(thread.ref, item.text, operation="send")
+                return Receipt()
+            case OutboundTyping():
+                return Receipt()
+
+    async def history(self, thread: Thread, since: int) -> Sequence[DeskEvent]:
+        """The visitor's lines in the session since a moment: what an unanswered send may have left there.
+
+        Kustomer's chat keeps no id of ours with a line.  Lines that it did answer for are known by its own ids, so that
+        the same words said twice are not taken for each other; an unanswered line is known by its words.
+        """
+        lines = await self._client.messages(thread.ref)
+        return [
+            VisitorLine(
+                thread_ref=thread.ref,
+                vendor_event_id=line.id,
+                text=said.body or said.preview or "",
+                item_id=self._arrived.get(line.id),
+            )
+            for line in lines
+            if (said := line.attributes).direction == "in" and _at(said.sent_at or said.created_at) >= since
+        ]
+
+    async def close(self, thread: Thread, reason: EndReason) -> None:
+        """Mark the conversation done; one that is gone says so with a 4xx, which is as good."""
+        del reason
+        try:
+            await self._client.update_conversation(thread.ref, {"status": "done"}, operation="close")
+        except Refused as error:
+            log.info("kustomer.close_refused", thread=thread.ref, status=error.vendor_status)
+
+    def parse(self, delivery: InboundDelivery) -> Sequence[DeskEvent]:
+        """One event.  Raises SignatureRejected, Invalid."""
+        check_signature(delivery, self._secrets(WEBHOOK_TOKEN))
+        event = parse_event(delivery.body, self._settings.bot_user_id)
+        return () if event is None else (event,)
+
+    async def enrich(self, event: DeskEvent) -> DeskEvent:
+        """The agent's name and avatar; Unknown for a change of the assignment that a later one has overtaken."""
+        if not isinstance(event, AgentJoined | AgentReplied | QueueMoved):
+            return event
+        at = event.occurred_at or 0
+        if at < self._latest.get(event.thread_ref, 0):
+            if not isinstance(event, AgentReplied):
+                return _overtaken(event)
+        else:
+            _remember(self._latest, event.thread_ref, at)
+        if isinstance(event, QueueMoved) or event.name:
+            return event
+        user = await self._user(agent_id(event.raw, self._settings.bot_user_id))
+        if user is None:
+            return event
+        who = user.attributes
+        return dataclasses.replace(event, name=who.display_name or who.name or "", avatar=who.avatar_url or None)
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _secrets(self, name: str) -> list[str]:
+        now = self._clock.now()
+        values = self._linked.secrets.get(name, ())
+        return [secret.value for secret in values if secret.until is None or now < secret.until]
+
+    async def _customer(self, request: HandoverRequest, payload: KustomerPayload | None) -> Ref:
+        """The visitor's customer: by e-mail address, else by our id of him, else a new one."""
+        card = request.visitor
+        email = (payload.email if payload else None) or card.email
+        known_as = f"warmline-{card.id or request.conversation_id}"
+        found = await self._found_customer(email, known_as)
+        if found is not None:
+            return found
+        body: dict[str, Any] = {"name": (payload.name if payload else None) or card.name or "Visitor"}
+        body["externalId"] = known_as
+        if email:
+            # He has typed it, nobody has checked it.
+            body["emails"] = [{"type": "home", "email": email, "verified": False}]
+        try:
+            return await self._client.create_customer(body)
+        except Refused as error:
+            # Somebody else was quicker, perhaps an earlier try of ours.
+            found = await self._found_customer(email, known_as) if error.vendor_status == 409 else None
+            if found is None:
+                raise
+            return found
+
+    async def _found_customer(self, email: str | None, known_as: str) -> Ref | None:
+        found = await self._client.find_customer("email", email) if email else None
+        return found or await self._client.find_customer("externalId", known_as)
+
+    async def _handed_off(self, customer: Ref, request_id: str) -> str | None:
+        """The session that an earlier try has made, if it did: the one that has our id among its attributes."""
+        for session in await self._client.active_sessions(customer.id):
+            if _mentions(session.attributes, request_id):
+                return session.id
+        return None
+
+    async def _customer_of(self, ref: str) -> str:
+        if ref not in self._customers:
+            found = await self._client.conversation(ref)
+            customer = found.relationships.customer.data
+            if customer is None:
+                raise Refused("Kustomer does not say whose conversation this is.", desk="kustomer", operation="send")
+            _remember(self._customers, ref, customer.id)
+        return self._customers[ref]
+
+    async def _user(self, user_id: str | None) -> User | None:
+        if user_id is None:
+            return None
+        if user_id not in self._users:
+            try:
+                found = await self._client.user(user_id, operation="enrich")
+            except DeskError as error:
+                # An agent without a name is better than no agent.
+                log.warning("kustomer.user_not_read", code=error.code, status=error.vendor_status)
+                return None
+            _remember(self._users, user_id, found)
+        return self._users[user_id]
+
+    async def _route(self, ref: str, request: HandoverRequest, payload: KustomerPayload | None) -> None:
+        queue_id = (payload.queue if payload else None) or request.escalate_to or self._settings.queue_id
+        if queue_id:
+            try:
+                await self._client.update_conversation(ref, {"queue": {"id": queue_id}}, operation="open")
+            except Refused:
+                # It would wait where nobody was meant to look: it goes, and the ladder goes on.
+                await self._client.update_conversation(ref, {"status": "done"}, operation="open")
+                raise
+        try:
+            if payload and payload.tags:
+                await self._client.add_tags(ref, payload.tags)
+            if not request.repeated:
+                await self._client.add_note(ref, _context(request), operation="open")
+        except DeskError as error:
+            # The person is asked for; what would have been nice to know must not undo that.
+            log.warning("kustomer.context_not_told", thread=ref, code=error.code, status=error.vendor_status)
+
+
+def _messages(request: HandoverRequest, now: int) -> list[dict[str, Any]]:
+    """What was said up to the wish for a person: later lines follow one by one."""
+    said = [_line(line) for line in request.transcript if line.seq <= request.cursor and _is_told(line)]
+    said = said[-_MOST_MESSAGES:]
+    for direction, instead in _NOTHING_SAID.items():
+        if all(one[0] != direction for one in said):
+            said = [(direction, instead, said[0][2] if said else now), *said[1 - _MOST_MESSAGES :]]
+    messages = []
+    last = 0
+    for direction, text, at in said:
+        # Kustomer sorts by date, so no two may have the same.
+        last = max(at, last + 1)
+        messages.append({"direction": direction, "body": text, "date": moment(last)})
+    return messages
+
+
+def _is_told(line: TranscriptLine) -> bool:
+    return bool(line.text.strip()) and line.author is not AuthorKind.SYSTEM
+
+
+def _line(line: TranscriptLine) -> tuple[str, str, int]:
+    if line.author is AuthorKind.VISITOR:
+        return "in", line.text, line.at
+    # One user stands for all of our side, so a person's line says whose it is.
+    spoken = f"{line.name}: {line.text}" if line.author is AuthorKind.AGENT and line.name else line.text
+    return "out", spoken, line.at
+
+
+def _context(request: HandoverRequest) -> str:
+    """The note for the agent: where the visitor is and why a person is wanted."""
+    facts = [
+        ("Reason", str(request.reason)),
+        ("Page", request.page.get("url")),
+        ("Language", request.language),
+        ("Phone", request.visitor.phone),
+        ("Transcript", request.transcript_url),
+    ]
+    return "\n".join(f"{name}: {value}" for name, value in facts if value)
+
+
+def _mentions(value: Any, wanted: str) -> bool:
+    """Whether ``wanted`` is one of the texts in ``value``: the attribute in which the external id is kept is not documented."""
+    if isinstance(value, dict):
+        return any(_mentions(inner, wanted) for inner in value.values())
+    if isinstance(value, list):
+        return any(_mentions(inner, wanted) for inner in value)
+    return bool(value == wanted)
+
+
+def _overtaken(event: DeskEvent) -> Unknown:
+    return Unknown(
+        kind="overtaken change of the assignment",
+        thread_ref=event.thread_ref,
+        vendor_event_id=event.vendor_event_id,
+        occurred_at=event.occurred_at,
+        raw=event.raw,
+    )
+
+
+def _remember(table: dict[str, Any], key: str, value: Any) -> None:
+    """Keep the latest ones only: what is forgotten is asked for again."""
+    table.pop(key, None)
+    table[key] = value
+    if len(table) > _REMEMBERED:
+        del table[next(iter(table))]
+
+
+def _at(stamp: str | None) -> int:
+    try:
+        return from_rfc3339(stamp or "")
+    except ValueError:
+        return 2**53  # without a moment it may be the line that is looked for
+
+
+def kustomer_kind(outgoing: Outgoing, clock: Clock) -> DeskKind:
+    """The kind to register; desks made by it call through ``outgoing``."""
+    return DeskKind(
+        manifest=_MANIFEST,
+        form=FORM,
+        make=lambda linked: KustomerDesk(linked, outgoing, clock),
+        payload=PAYLOAD,
+    )
