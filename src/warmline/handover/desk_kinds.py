@@ -34,6 +34,8 @@ class Linked:
 class DeskKind:
     """One kind of desk: what it says about itself, its form, and how a desk is made.
 
+    ``summary`` is half a sentence for the list of kinds; ``webhook`` tells where at the vendor the connection's address
+    is entered, empty where nobody reports by webhook.
     ``payload`` says what a rung may tell this desk besides the handover, None where it is told nothing more.
     ``check_settings`` refuses (Invalid with a path below ``$.settings``) what single fields cannot tell;
     ``new_secret(name)`` makes a value for a generated secret field.
@@ -45,6 +47,8 @@ class DeskKind:
     check_settings: Callable[[Mapping[str, Any]], None] = lambda _settings: None
     new_secret: Callable[[str], str] | None = None
     payload: PayloadKind | None = None
+    summary: str = ""
+    webhook: str = ""
 
     @property
     def key(self) -> str:

@@ -91,4 +91,9 @@ class BuiltinDesk:
 
 def builtin_kind(agents_online: AgentsOnline) -> DeskKind:
     """The kind to register."""
-    return DeskKind(manifest=_MANIFEST, form=FORM, make=lambda linked: BuiltinDesk(linked, agents_online))
+    return DeskKind(
+        manifest=_MANIFEST,
+        form=FORM,
+        make=lambda linked: BuiltinDesk(linked, agents_online),
+        summary="Agents answer here, in this console",
+    )

@@ -207,4 +207,5 @@ def customcrm_kind(outgoing: Outgoing, clock: Clock) -> DeskKind:
         make=lambda linked: CustomCrmDesk(linked, outgoing, clock),
         check_settings=check_settings,
         new_secret=lambda _name: signing.new_secret(),
+        summary="Your own system, over a webhook and five events",
     )

@@ -65,6 +65,10 @@ class DixaDesk:
         wanted = self._settings.queue_id
         if wanted and wanted not in {queue.id for queue in queues}:
             return Health(ok=False, sentence="Dixa answers, but the queue of this connection is not among its queues.")
+        if not self._secrets(WEBHOOK_SECRET):
+            return Health(
+                ok=False, sentence="Dixa answers, but its webhook's secret is missing: no agent would be heard."
+            )
         return Health(ok=True, sentence=f"Dixa answers; it has {len(queues)} queues.")
 
     async def queues(self) -> Sequence[QueueRef]:
@@ -280,4 +284,6 @@ def dixa_kind(outgoing: Outgoing, clock: Clock) -> DeskKind:
         form=FORM,
         make=lambda linked: DixaDesk(linked, outgoing, clock),
         payload=PAYLOAD,
+        summary="Agents answer in Dixa, by its messaging channel",
+        webhook="Dixa: Settings, Integrations, Webhooks, Add. Then copy the secret that Dixa shows into “Settings” here.",
     )

@@ -27,8 +27,8 @@ FORM = (
     FormField(
         name=WEBHOOK_SECRET,
         label="Webhook secret",
-        help="Dixa shows it when you add a webhook (Settings, Integrations, Webhooks) with this connection's address.",
-        required=True,
+        help="Dixa shows it when you add a webhook with this connection's address: add the connection first, and enter it"
+        " then.",
         secret=True,
     ),
     FormField(

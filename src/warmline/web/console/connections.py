@@ -218,6 +218,7 @@ async def connection_page(
         connection=connection,
         kind=kind,
         wired=wired,
+        webhook_url=f"{visit.ctx.public_url.rstrip('/')}/in/{connection.id}",
         may_change=may_change,
         tabs=[(text, href, key == tab) for key, text, href, shown in tabs if shown],
         **values,
