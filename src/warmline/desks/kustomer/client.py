@@ -143,9 +143,9 @@ class KustomerClient:
         """A message of the customer."""
         return await self._ask("send", "POST", "/v2.1/chat/messages", Ref, body=body)
 
-    async def messages(self, session: str) -> list[Message]:
+    async def messages(self, session: str, *, operation: str) -> list[Message]:
         """Everything said in a session."""
-        return await self._list("send", f"/v2.1/chat/sessions/{quote(session, safe='')}/messages", Message)
+        return await self._list(operation, f"/v2.1/chat/sessions/{quote(session, safe='')}/messages", Message)
 
     async def conversation(self, conversation: str) -> Conversation:
         """A conversation."""
@@ -160,10 +160,14 @@ class KustomerClient:
         path = f"/v1/conversations/{quote(conversation, safe='')}/tags"
         await self._tell("open", "POST", path, body={"tags": list(names)})
 
-    async def add_note(self, conversation: str, text: str, *, operation: str) -> None:
-        """An internal note."""
+    async def add_note(self, conversation: str, text: str, *, external_id: str, operation: str) -> None:
+        """An internal note; one with the same external id that is there already is left as it is."""
         path = f"/v1/conversations/{quote(conversation, safe='')}/notes"
-        await self._tell(operation, "POST", path, body={"body": text})
+        try:
+            await self._tell(operation, "POST", path, body={"body": text, "externalId": external_id})
+        except Refused as error:
+            if error.vendor_status != 409:
+                raise
 
     async def queues(self, *, operation: str) -> list[Queue]:
         """Every queue."""

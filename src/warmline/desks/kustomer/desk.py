@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import structlog
 
 from warmline.desks.kustomer.client import KustomerClient, Ref, User
-from warmline.desks.kustomer.inbound import agent_id, check_signature, parse_event
+from warmline.desks.kustomer.inbound import agent_id, check_signature, is_cut, parse_event
 from warmline.desks.kustomer.settings import API_KEY, FORM, PAYLOAD, WEBHOOK_TOKEN, KustomerPayload, read_settings
 from warmline.desks.shared.answers import moment
 from warmline.handover.desk_kinds import DeskKind, Linked
@@ -46,7 +46,8 @@ log = structlog.get_logger(__name__)
 
 _MANIFEST = Manifest.load(Path(__file__).with_name("manifest.toml"))
 _MOST_MESSAGES = 100
-"""A handoff takes no more; the link in the note leads to the rest."""
+_MOST_BYTES = 80_000
+"""A handoff takes no more messages, and most calls take 100 kB; the link in the note leads to the rest."""
 _REMEMBERED = 5_000
 _NOTHING_SAID = {"in": "…", "out": "The visitor asks for a person."}
 """What stands for the side that has not said anything: a handoff needs a line of each."""
@@ -80,6 +81,10 @@ class KustomerDesk:
         wanted = self._settings.queue_id
         if wanted and wanted not in {queue.id for queue in queues}:
             return Health(ok=False, sentence="Kustomer answers, but this connection's queue is not among its queues.")
+        if not self._secrets(WEBHOOK_TOKEN):
+            return Health(
+                ok=False, sentence="Kustomer answers; enter the webhook's token, so that it can be heard too."
+            )
         return Health(ok=True, sentence=f"Kustomer answers; it has {len(queues)} queues.")
 
     async def queues(self) -> Sequence[QueueRef]:
@@ -133,7 +138,7 @@ class KustomerDesk:
                 _remember(self._arrived, added.id, item.id)
                 return Receipt(vendor_id=added.id)
             case OutboundNote():
-                await self._client.add_note(thread.ref, item.text, operation="send")
+                await self._client.add_note(thread.ref, item.text, external_id=item.id, operation="send")
                 return Receipt()
             case OutboundTyping():
                 return Receipt()
@@ -144,7 +149,7 @@ class KustomerDesk:
         Kustomer's chat keeps no id of ours with a line.  Lines that it did answer for are known by its own ids, so that
         the same words said twice are not taken for each other; an unanswered line is known by its words.
         """
-        lines = await self._client.messages(thread.ref)
+        lines = await self._client.messages(thread.ref, operation="send")
         return [
             VisitorLine(
                 thread_ref=thread.ref,
@@ -171,7 +176,7 @@ class KustomerDesk:
         return () if event is None else (event,)
 
     async def enrich(self, event: DeskEvent) -> DeskEvent:
-        """The agent's name and avatar; Unknown for a change of the assignment that a later one has overtaken."""
+        """The agent's name and avatar, and the whole text of a cut one; Unknown for a change of the assignment that a later one has overtaken."""
         if not isinstance(event, AgentJoined | AgentReplied | QueueMoved):
             return event
         at = event.occurred_at or 0
@@ -180,8 +185,10 @@ class KustomerDesk:
                 return _overtaken(event)
         else:
             _remember(self._latest, event.thread_ref, at)
-        if isinstance(event, QueueMoved) or event.name:
+        if isinstance(event, QueueMoved):
             return event
+        if isinstance(event, AgentReplied) and is_cut(event.raw):
+            event = await self._whole(event)
         user = await self._user(agent_id(event.raw, self._settings.bot_user_id))
         if user is None:
             return event
@@ -250,6 +257,18 @@ class KustomerDesk:
             _remember(self._users, user_id, found)
         return self._users[user_id]
 
+    async def _whole(self, event: AgentReplied) -> AgentReplied:
+        try:
+            lines = await self._client.messages(event.thread_ref, operation="enrich")
+        except DeskError as error:
+            log.warning("kustomer.text_not_read", thread=event.thread_ref, code=error.code, status=error.vendor_status)
+            return event
+        beginning = event.text.removesuffix("…").removesuffix("...")
+        said = {line.id: text for line in lines if (text := line.attributes.body or "").startswith(beginning)}
+        # The message of a conversation need not have the chat message's id.
+        text = said.get(event.message_id or "") or next(iter(said.values()), event.text)
+        return dataclasses.replace(event, text=text)
+
     async def _route(self, ref: str, request: HandoverRequest, payload: KustomerPayload | None) -> None:
         queue_id = (payload.queue if payload else None) or request.escalate_to or self._settings.queue_id
         if queue_id:
@@ -262,8 +281,7 @@ class KustomerDesk:
         try:
             if payload and payload.tags:
                 await self._client.add_tags(ref, payload.tags)
-            if not request.repeated:
-                await self._client.add_note(ref, _context(request), operation="open")
+            await self._client.add_note(ref, _context(request), external_id=request.id, operation="open")
         except DeskError as error:
             # The person is asked for; what would have been nice to know must not undo that.
             log.warning("kustomer.context_not_told", thread=ref, code=error.code, status=error.vendor_status)
@@ -273,6 +291,8 @@ def _messages(request: HandoverRequest, now: int) -> list[dict[str, Any]]:
     """What was said up to the wish for a person: later lines follow one by one."""
     said = [_line(line) for line in request.transcript if line.seq <= request.cursor and _is_told(line)]
     said = said[-_MOST_MESSAGES:]
+    while sum(len(text.encode()) + 100 for _, text, _ in said) > _MOST_BYTES and len(said) > 1:
+        del said[0]
     for direction, instead in _NOTHING_SAID.items():
         if all(one[0] != direction for one in said):
             said = [(direction, instead, said[0][2] if said else now), *said[1 - _MOST_MESSAGES :]]

@@ -3,7 +3,7 @@
 Documented: the signature, the envelope with its ``changes``, the names of the events, and that deliveries may repeat and come
 in any order.  Inferred, because Kustomer has no events for them: that somebody joined (the assignment changes), and that the
 visitor waits (again) (queue or team change while nobody is assigned).  Also inferred: which relationship names a message's
-author, and that imported messages are reported under the user they were imported for.
+author, that a ``preview`` may be cut, and that imported messages are reported under the user they were imported for.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class _Attributes(msgspec.Struct, frozen=True, rename="camel"):
     direction: str | None = None
     body: str | None = None
     preview: str | None = None
+    size: int | None = None
     auto: bool | None = None
     imported_at: str | None = None
     assigned_users: tuple[str, ...] | None = None
@@ -118,6 +119,12 @@ def agent_id(body: bytes, bot_user_id: str) -> str | None:
         return _author(given.data)
     assigned = _assigned(given, bot_user_id)
     return assigned[0] if assigned else None
+
+
+def is_cut(body: bytes) -> bool:
+    """Whether a delivery tells only the beginning of a message: a preview shorter than the size (in bytes) that it names."""
+    said = _decoded(body).data.attributes
+    return not said.body and (said.size or 0) > len((said.preview or "").encode())
 
 
 def _decoded(body: bytes) -> _Envelope:

@@ -33,9 +33,8 @@ FORM = (
     FormField(
         name=WEBHOOK_TOKEN,
         label="Webhook token",
-        help="Kustomer shows it for the outbound webhook (Settings, Platform, Outbound webhooks, Edit, Header information)"
-        " that you add with this connection's address.",
-        required=True,
+        help="Add the connection first; then add an outbound webhook in Kustomer (Settings, Platform, Outbound webhooks)"
+        " with its address. The token stands there under Edit, Header information.",
         secret=True,
     ),
     FormField(
