@@ -1,7 +1,7 @@
 """Calls of the Kustomer API (developer.kustomer.com, read 2026-11).  Vendor words only.
 
-Documented: the routes, the envelope, and the fields that are sent.  Inferred, because the pages that were read do not show
-it: the body that appends tags, the names of the paging parameters of the chat lists, and the fields of a listed message.
+Documented: the routes, the envelope with its pages, and the fields that are sent.  Inferred, because the pages that were read
+do not show it: the fields of a listed session and of a listed message.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class KustomerClient:
     async def add_tags(self, conversation: str, names: tuple[str, ...]) -> None:
         """Tag a conversation; tags that do not exist are made."""
         path = f"/v1/conversations/{quote(conversation, safe='')}/tags"
-        await self._tell("open", "POST", path, body={"tags": list(names)})
+        await self._tell("open", "POST", path, body=list(names))
 
     async def add_note(self, conversation: str, text: str, *, external_id: str, operation: str) -> None:
         """An internal note; one with the same external id that is there already is left as it is."""
@@ -216,7 +216,7 @@ class KustomerClient:
         method: str,
         path: str,
         *,
-        body: dict[str, Any] | None = None,
+        body: dict[str, Any] | list[str] | None = None,
         query: dict[str, str] | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> Reply:
