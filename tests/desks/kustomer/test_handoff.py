@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -166,12 +167,20 @@ async def test_a_customer_whom_somebody_else_made_meanwhile_is_taken() -> None:
 
 async def test_an_older_change_of_the_assignment_changes_nothing_any_more() -> None:
     desk = desk_of(Answering())
-    joined = AgentJoined(thread_ref=REF, occurred_at=NOW, raw=raw("conversation_assigned"))
-    moved = QueueMoved(thread_ref=REF, occurred_at=NOW - 1, raw=raw("conversation_queued"))
+    joined = AgentJoined(thread_ref=REF, vendor_event_id="2", occurred_at=NOW, raw=raw("conversation_assigned"))
+    moved = QueueMoved(thread_ref=REF, vendor_event_id="1", occurred_at=NOW - 1, raw=raw("conversation_queued"))
     assert await desk.enrich(moved) == moved
     assert isinstance(await desk.enrich(joined), AgentJoined)
     assert isinstance(await desk.enrich(moved), Unknown)
     assert isinstance(await desk.enrich(joined), AgentJoined), "the same delivery again is not an older one"
+    at_once = dataclasses.replace(moved, occurred_at=NOW)
+    assert isinstance(await desk.enrich(at_once), Unknown), "of one moment, the joining is the later"
+    line = AgentReplied(
+        thread_ref=REF, vendor_event_id="0", occurred_at=NOW - 2, text="hi", raw=raw("message_by_agent")
+    )
+    assert isinstance(await desk.enrich(line), AgentReplied), "what somebody said is never dropped"
+    again = dataclasses.replace(moved, vendor_event_id="3", occurred_at=NOW + 1)
+    assert await desk.enrich(again) == again
     elsewhere = QueueMoved(thread_ref="another", occurred_at=NOW - 1)
     assert await desk.enrich(elsewhere) == elsewhere
 

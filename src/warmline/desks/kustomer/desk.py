@@ -67,7 +67,7 @@ class KustomerDesk:
         self._customers: dict[str, str] = {}
         self._users: dict[str, User] = {}
         self._arrived: dict[str, str] = {}
-        self._latest: dict[str, int] = {}
+        self._latest: dict[str, tuple[int, str | None]] = {}
 
     async def check(self) -> Health:
         """List the queues and read the bot's user, which changes nothing."""
@@ -179,12 +179,8 @@ class KustomerDesk:
         """The agent's name and avatar, and the whole text of a cut one; Unknown for a change of the assignment that a later one has overtaken."""
         if not isinstance(event, AgentJoined | AgentReplied | QueueMoved):
             return event
-        at = event.occurred_at or 0
-        if at < self._latest.get(event.thread_ref, 0):
-            if not isinstance(event, AgentReplied):
-                return _overtaken(event)
-        else:
-            _remember(self._latest, event.thread_ref, at)
+        if self._is_overtaken(event):
+            return _overtaken(event)
         if isinstance(event, QueueMoved):
             return event
         if isinstance(event, AgentReplied) and is_cut(event.raw):
@@ -201,6 +197,18 @@ class KustomerDesk:
         now = self._clock.now()
         values = self._linked.secrets.get(name, ())
         return [secret.value for secret in values if secret.until is None or now < secret.until]
+
+    def _is_overtaken(self, event: DeskEvent) -> bool:
+        """Whether a change of the assignment is older than what is known; of one moment, somebody's joining is the later."""
+        at, known = event.occurred_at, self._latest.get(event.thread_ref)
+        if at is None:
+            return False
+        if known is not None and known[1] != event.vendor_event_id:
+            late = at < known[0] or (at == known[0] and isinstance(event, QueueMoved))
+            if late:
+                return not isinstance(event, AgentReplied)
+        _remember(self._latest, event.thread_ref, (at, event.vendor_event_id))
+        return False
 
     async def _customer(self, request: HandoverRequest, payload: KustomerPayload | None) -> Ref:
         """The visitor's customer: by e-mail address, else by our id of him, else a new one."""
