@@ -102,6 +102,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = set(getattr(item, "fixturenames", ()))
         if {"chromium", "browser"} & asked:
             item.add_marker("browser")
+            item.add_marker(pytest.mark.timeout(180))  # several browsers at once on few cores
         shares = any(name.startswith("shared_") for name in asked)
         if (shares or "browser" in asked) and item.get_closest_marker("asyncio"):
             item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)

@@ -167,8 +167,8 @@ class Agent:
         await self.page.get_by_label("Message", exact=True).press("Enter")
 
     async def sees(self, text: str) -> None:
-        """Exactly one line holds ``text``."""
-        await expect(self.lines.filter(has_text=text)).to_have_count(1, timeout=15_000)
+        """Exactly one line holds ``text``; after a kill the dead one's leases are waited for first."""
+        await expect(self.lines.filter(has_text=text)).to_have_count(1, timeout=45_000)
 
 
 async def new_tab(context: BrowserContext, complaints: Complaints) -> Page:

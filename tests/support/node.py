@@ -57,6 +57,7 @@ class Stage:
     v1_key_id: str = ""
     signing_secret: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
+    crms: contextlib.AsyncExitStack | None = None
 
     # -- the visitor -------------------------------------------------------------------------------------------
 
@@ -166,7 +167,12 @@ async def staged(pair: StorePair, *, deadlines: dict[str, Any] | None = None, **
 @contextlib.asynccontextmanager
 async def housed(pair: StorePair) -> AsyncIterator[Stage]:
     """A node for many tests, one after another: each is a ``guest`` there."""
-    async with staged(pair, allow_private_targets="127.0.0.0/8", rate_limit_scale=100) as house:
+    # The CRMs outlive the node, as everywhere: what it still has to tell them after a test is taken.
+    async with (
+        contextlib.AsyncExitStack() as crms,
+        staged(pair, allow_private_targets="127.0.0.0/8", rate_limit_scale=100) as house,
+    ):
+        house.crms = crms
         yield house
 
 
@@ -177,13 +183,14 @@ async def guest(house: Stage, *, deadlines: dict[str, Any] | None = None) -> Asy
     At the end its conversations are closed and nobody waits in its queue.  What belongs to the whole installation
     (the lists of everything, the members) holds what earlier guests have left.
     """
-    async with StageCrm.running() as crm:
-        stage = Stage(house.node, house.base, house.http, crm)
-        await furnish(stage, deadlines or {})
-        try:
-            yield stage
-        finally:
-            await leave(stage)
+    assert house.crms is not None, "a guest needs a house"
+    crm = await house.crms.enter_async_context(StageCrm.running())
+    stage = Stage(house.node, house.base, house.http, crm)
+    await furnish(stage, deadlines or {})
+    try:
+        yield stage
+    finally:
+        await leave(stage)
 
 
 async def leave(stage: Stage) -> None:
