@@ -15,6 +15,12 @@ def _dixa() -> type[Simulator]:
     return DixaSimulator
 
 
+def _kustomer() -> type[Simulator]:
+    from warmline.simulators.kustomer import KustomerSimulator  # noqa: PLC0415 - only the one that is wanted
+
+    return KustomerSimulator
+
+
 class Listed(msgspec.Struct, frozen=True):
     """A simulator before it is loaded.  ``port`` is where it runs unless told otherwise."""
 
@@ -26,4 +32,5 @@ class Listed(msgspec.Struct, frozen=True):
 
 SIMULATORS: Mapping[str, Listed] = {
     "dixa": Listed("Dixa", "Generic API messaging channel, agents, signed webhooks", 8101, _dixa),
+    "kustomer": Listed("Kustomer", "Chat API v2.1 with handoff, agents, signed webhooks", 8102, _kustomer),
 }
