@@ -1,0 +1,255 @@
+"""Whole stories of a handover to Kustomer, played against its simulator over real HTTP both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pytest
+from tests.support.node import Stage, guest
+
+from warmline.accounts.access import SYSTEM
+from warmline.conversations.widgets import LadderStep
+from warmline.kernel.errors import Invalid
+from warmline.simulators.kustomer import Assumptions, KustomerSimulator
+from warmline.simulators.script import Kind, Script
+
+PAYLOAD = """{
+  "name": "Test enduser",
+  "tags": ["some", "tag"],
+  "email": "{{email}}",
+  "queue": %s,
+  "crmPlatform": "kustomer",
+  "connectionId": "35b956ad-8f96-4adc-9417-d6d37cafa6c2", // the old system's
+}"""
+
+
+@dataclass
+class Together:
+    """A stage whose widget has Kustomer as its first rung, and the Kustomer behind it."""
+
+    stage: Stage
+    kustomer: KustomerSimulator
+    connection_id: str
+
+    async def asked(self) -> tuple[str, Any]:
+        """A visitor who waits for a person: our conversation and Kustomer's."""
+        conversation = await self.stage.visit()
+        await self.stage.say(conversation, "Where is my lamp?")
+        await self.stage.say(conversation, "talk to a person")
+        waiting = await self.kustomer.waiting(timeout_s=15)
+        await self.stage.until(conversation, lambda s: s.handover and s.handover.stage in {"offered", "queued"})
+        return conversation, waiting
+
+    async def connected(self) -> tuple[str, Any]:
+        """A visitor who talks with an agent."""
+        conversation, theirs = await self.asked()
+        await self.kustomer.agent_joins(theirs.id)
+        await self.stage.until_stage(conversation, "connected")
+        return conversation, theirs
+
+
+@contextlib.asynccontextmanager
+async def together(house: Stage, *, queue: bool = True, **switches: Any) -> AsyncIterator[Together]:
+    running = KustomerSimulator.running(script=Script(rate=None), assumptions=Assumptions(**switches))
+    async with guest(house) as stage:
+        # It outlives the guest, as the CRMs do: what the node still has to tell it is taken.
+        assert house.crms is not None
+        kustomer = await house.crms.enter_async_context(running)
+        node = stage.node
+        made = await node.connections.create(
+            SYSTEM,
+            kind="kustomer",
+            name="Kustomer",
+            settings={
+                "api_url": kustomer.url,
+                "api_key": kustomer.token,
+                "webhook_token": kustomer.secret,
+                "bot_user_id": kustomer.bot.id,
+            },
+            bot_ids=[stage.bot_id],
+        )
+        connection_id = made.connection.id
+        kustomer.subscribe(f"{stage.base}/in/{connection_id}")
+        widget = await node.widgets.read(stage.widget_id)
+        payload = PAYLOAD % (f'"{kustomer.queues[1].id}"' if queue else "null")
+        first = LadderStep(connection_id=connection_id, text="One moment.", payload=payload)
+        last = LadderStep(connection_id=stage.desk_id, text="Still looking.")
+        await node.widgets.update(msgspec.structs.replace(widget, ladder=(first, last)), actor="test")
+        yield Together(stage, kustomer, connection_id)
+
+
+async def lines(stage: Stage, conversation: str, author: str) -> list[str]:
+    events = await stage.events(conversation)
+    return [e.body.text for e in events if e.type == "message.posted" and e.body and e.body.author == author]
+
+
+async def until_said(stage: Stage, conversation: str, author: str, said: Callable[[list[str]], bool]) -> list[str]:
+    async with asyncio.timeout(15):
+        while True:
+            found = await lines(stage, conversation, author)
+            if said(found):
+                return found
+            await asyncio.sleep(0.02)
+
+
+def texts(theirs: Any, direction: str = "in") -> list[str]:
+    return [message.body for message in theirs.messages if message.direction == direction]
+
+
+async def until_theirs(theirs: Any, wanted: list[str]) -> None:
+    async with asyncio.timeout(15):
+        while True:
+            if texts(theirs) == wanted:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_from_the_bot_to_an_agent_in_kustomer_and_back(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
+        conversation, theirs = await here.asked()
+        assert theirs.queue_id == here.kustomer.queues[1].id
+        assert texts(theirs) == ["Where is my lamp?", "talk to a person"]
+        assert texts(theirs, "out"), "the bot's lines were handed off as the bot's"
+        assert all(one.author_id == here.kustomer.bot.id for one in theirs.messages if one.direction == "out")
+        await here.stage.say(conversation, "said while waiting")
+        await here.kustomer.agent_joins(theirs.id)
+        state = await here.stage.until_stage(conversation, "connected")
+        assert state.handover.agent.name == here.kustomer.agents[0].name
+        await here.stage.say(conversation, "Grüße 😀")
+        await until_theirs(theirs, ["Where is my lamp?", "talk to a person", "said while waiting", "Grüße 😀"])
+        for number in range(5):
+            await here.kustomer.agent_says(theirs.id, f"line {number}")
+        said = await until_said(here.stage, conversation, "agent", lambda said: len(said) == 5)
+        assert sorted(said) == [f"line {number}" for number in range(5)]
+        await here.kustomer.close(theirs.id)
+        state = await here.stage.until_stage(conversation, None)
+        assert (state.status, state.owner) == ("open", "bot")
+        assert len(await lines(here.stage, conversation, "agent")) == 5, "nothing of the bot's came back as an agent's"
+        assert len(theirs.tags) == 2
+        assert len(theirs.notes) == 1
+
+
+async def test_without_a_queue_kustomers_own_routing_decides(shared_house: Stage) -> None:
+    async with together(shared_house, queue=False) as here:
+        conversation, theirs = await here.asked()
+        await here.stage.until_stage(conversation, "queued")
+        assert theirs.queue_id == here.kustomer.queues[0].id
+
+
+async def test_the_visitor_ends_first_and_kustomer_is_told(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
+        conversation, theirs = await here.connected()
+        await here.stage.say(conversation, "one last thing")
+        await here.stage.frame(conversation, frame="end")
+        async with asyncio.timeout(15):
+            while True:
+                if theirs.status == "done":
+                    break
+                await asyncio.sleep(0.02)
+        assert texts(theirs)[-1] == "one last thing"
+
+
+async def test_a_handoff_whose_answer_was_lost_is_found_again(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
+        here.kustomer.trouble.next("chat.handoff", Kind.LOST)
+        _conversation, theirs = await here.asked()
+        assert [one.id for one in here.kustomer.conversations] == [theirs.id]
+        assert len(here.kustomer.calls.of("chat.handoff")) == 1
+        assert len(theirs.notes) == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.TOO_MANY, Kind.FAILING, Kind.LOST])
+async def test_a_line_arrives_once_whatever_happens_to_its_call(shared_house: Stage, kind: Kind) -> None:
+    async with together(shared_house) as here:
+        conversation, theirs = await here.connected()
+        here.kustomer.trouble.next("chat.message", kind, 2 if kind is not Kind.LOST else 1)
+        for text in ("same", "same", "third"):
+            await here.stage.say(conversation, text)
+        await until_theirs(theirs, ["Where is my lamp?", "talk to a person", "same", "same", "third"])
+
+
+async def test_deliveries_that_repeat_and_overtake_each_other(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
+        conversation, theirs = await here.connected()
+        here.kustomer.script.webhooks.duplicates = 2
+        here.kustomer.script.webhooks.unknown_events = True
+        here.kustomer.script.webhooks.reorder = True
+        for text in ("one", "two"):
+            await here.kustomer.agent_says(theirs.id, text)
+            await until_said(here.stage, conversation, "agent", lambda said, text=text: text in said)  # type: ignore[misc]
+        assert await lines(here.stage, conversation, "agent") == ["one", "two"]
+
+
+@pytest.mark.parametrize("split", [False, True])
+async def test_a_transfer_is_seen(shared_house: Stage, split: bool) -> None:
+    async with together(shared_house, split_transfers=split) as here:
+        conversation, theirs = await here.connected()
+        await here.kustomer.transfer_to_queue(theirs.id, here.kustomer.queues[-1])
+        await here.stage.until_stage(conversation, "transferring")
+        await here.kustomer.agent_joins(theirs.id, here.kustomer.agents[1])
+        state = await here.stage.until_stage(conversation, "connected")
+        assert state.handover.agent.name == here.kustomer.agents[1].name
+
+
+async def test_an_agent_who_answers_before_he_is_assigned_has_joined(shared_house: Stage) -> None:
+    async with together(shared_house, assignment_after_reply=True) as here:
+        conversation, theirs = await here.asked()
+        await here.kustomer.agent_joins(theirs.id)
+        await here.kustomer.agent_says(theirs.id, "I am here.")
+        state = await here.stage.until_stage(conversation, "connected")
+        assert state.handover.agent.name == here.kustomer.agents[0].name
+        await until_said(here.stage, conversation, "agent", lambda said: said == ["I am here."])
+
+
+async def test_an_assignment_that_overtakes_the_transfer_before_it(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
+        conversation, theirs = await here.connected()
+        here.kustomer.script.webhooks.reorder = True
+        await here.kustomer.transfer_to_queue(theirs.id, here.kustomer.queues[-1])
+        await here.kustomer.agent_joins(theirs.id, here.kustomer.agents[1])
+        here.kustomer.script.webhooks.reorder = False
+        await here.stage.until(
+            conversation, lambda s: s.handover and s.handover.agent.name == here.kustomer.agents[1].name
+        )
+        await here.kustomer.agent_says(theirs.id, "I go on here.")
+        await until_said(here.stage, conversation, "agent", lambda said: said == ["I go on here."])
+        state = await here.stage.until_stage(conversation, "connected")
+        assert state.handover.agent.name == here.kustomer.agents[1].name
+
+
+async def test_a_line_of_which_the_event_has_only_the_beginning(shared_house: Stage) -> None:
+    async with together(shared_house, preview_characters=40, mirrored_ids="other") as here:
+        conversation, theirs = await here.connected()
+        long = "Your lamp left our warehouse this morning. " * 20
+        await here.kustomer.agent_says(theirs.id, long)
+        said = await until_said(here.stage, conversation, "agent", bool)
+        assert [one.strip() for one in said] == [long.strip()]
+
+
+async def test_a_wrong_key_is_said_in_words_and_leaves_the_rung(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
+        node = here.stage.node
+        health = await node.connections.check(SYSTEM, here.connection_id)
+        assert health.ok, health.sentence
+        await node.connections.update(SYSTEM, here.connection_id, settings={"api_key": "wrong"})
+        health = await node.connections.check(SYSTEM, here.connection_id)
+        assert not health.ok
+        assert "credentials" in health.sentence
+        conversation = await here.stage.visit()
+        await here.stage.say(conversation, "talk to a person")
+        await here.stage.until(conversation, lambda s: s.handover and s.handover.rung == 1)
+
+
+async def test_a_payload_is_checked_when_it_is_saved(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
+        broken = '{\n "crmPlatform": "kustomer",\n "queue": null,\n "connectionId": "not an id"\n}'
+        step = LadderStep(connection_id=here.connection_id, payload=broken)
+        (fault,) = here.stage.node.ladders.faults_of([step])
+        assert isinstance(fault, Invalid)
+        assert fault.fields["path"] == "$.ladder[0].payload"
+        assert "Line 4" in fault.detail
