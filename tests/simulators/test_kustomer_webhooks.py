@@ -38,6 +38,7 @@ async def test_a_whole_handover() -> None:
         joined = await change_of(hook, "assignedUsers", [vendor.agents[0].id])
         assert joined["changes"]["attributes"]["assignedUsers"]["before"] == []
         assert joined["client"] != "api-gw"
+        assert joined["data"]["relationships"]["modifiedBy"]["data"]["id"] == vendor.agents[0].id
 
         said = await vendor.agent_says(session, "Hello, it is in the post.")
         spoken = (await events_of(hook, "message.create", 3))[-1]

@@ -172,7 +172,7 @@ class Answers:
             "customer": self._point("customer", one.customer_id, "customers"),
             "messages": {"links": {"self": f"/v1/conversations/{one.id}/messages"}},
             "createdBy": self._by(one.created_by),
-            "modifiedBy": self._by(one.created_by),
+            "modifiedBy": self._by(one.modified_by),
         }
         if one.queue_id:
             found["queue"] = self._point("queue", one.queue_id, "routing/queues")

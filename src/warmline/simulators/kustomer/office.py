@@ -47,18 +47,18 @@ class Office(Directory):
         self._emit = emit
         self._later = later
         self._background_s = background_s
-        self._client = events.BY_API
+        self._client, self._actor = events.BY_API, account.bot.id
         self._changing: set[str] = set()
         self._routing = Routing(clock)
 
     @contextlib.contextmanager
-    def as_agent(self) -> Iterator[None]:
-        """What happens inside is done in the agent's window."""
-        self._client = events.BY_AGENT
+    def as_agent(self, user: User) -> Iterator[None]:
+        """What happens inside is done in an agent's window."""
+        self._client, self._actor = events.BY_AGENT, user.id
         try:
             yield
         finally:
-            self._client = events.BY_API
+            self._client, self._actor = events.BY_API, self.account.bot.id
 
     # ------------------------------------------------------------------------------------------ opening
     def take_over(self, given: bodies.Handoff) -> Conversation:
@@ -116,6 +116,7 @@ class Office(Directory):
             created_at=now,
             updated_at=now,
             created_by=self.account.bot.id,
+            modified_by=self.account.bot.id,
             tracking_id=tracking_id,
             brand=brand,
             lang=lang,
@@ -273,9 +274,12 @@ class Office(Directory):
         with self.changed(conversation):
             conversation.assigned_users = users
 
-    def work_is_done(self, conversation: Conversation) -> None:
-        """Nobody needs to look at it any more."""
-        self._routing.complete(conversation)
+    def follow(self, conversation: Conversation) -> None:
+        """Routing takes note of what was changed through the API."""
+        if conversation.ended or conversation.status == "done":
+            self._routing.complete(conversation)
+        elif conversation.assigned_users:
+            self._routing.accept(conversation, conversation.assigned_users[0])
 
     def offer(self, conversation: Conversation, user: User) -> None:
         """``user`` is asked, and has not said yes; no event says so."""
@@ -336,6 +340,7 @@ class Office(Directory):
             self._changing.discard(conversation.id)
         if events.changes(before, self.answers.conversation(conversation)):
             conversation.rev, conversation.updated_at = conversation.rev + 1, self._clock.now()
+            conversation.modified_by = self._actor
             after = self.answers.conversation(conversation)
             self._emit("kustomer.conversation.update", after, events.changes(before, after), self._client, False)
 

@@ -173,8 +173,7 @@ class RecordsApi:
         with self._office.changed(conversation):
             self._apply(conversation, given)
             self._into_queue(conversation, given)
-        if conversation.ended or conversation.status == "done":
-            self._office.work_is_done(conversation)
+        self._office.follow(conversation)
         return data(self._answers.conversation(conversation))
 
     def _check_external_id(self, given: bodies.ConversationFields, conversation: Conversation | None) -> None:

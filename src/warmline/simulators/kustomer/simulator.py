@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import msgspec
@@ -141,8 +142,9 @@ class KustomerSimulator(Simulator):
         conversation = self._office.conversation(conversation_id)
         if self.assumptions.assignment_after_reply:
             self._posting.withhold(conversation.id)
-        with self._office.as_agent():
-            self._office.assign(conversation, agent or self.agents[0])
+        user = agent or self.agents[0]
+        with self._office.as_agent(user):
+            self._office.assign(conversation, user)
         self.changes.tell()
         return conversation
 
@@ -177,7 +179,7 @@ class KustomerSimulator(Simulator):
         auto: bool = False,
     ) -> Message:
         author = self._who(conversation, agent)
-        with self._office.as_agent():
+        with self._office.as_agent(author):
             message = self._office.member_says(conversation, author.id, text, [one.id for one in files], auto=auto)
         self._posting.release(conversation.id)
         self.changes.tell()
@@ -204,19 +206,19 @@ class KustomerSimulator(Simulator):
 
     async def transfer_to_queue(self, conversation_id: str, queue: Queue) -> None:
         """It waits in ``queue``, and nobody has it."""
-        with self._office.as_agent():
+        with self._agent_on(conversation_id):
             self._office.put_into_queue(self._office.conversation(conversation_id), queue, transfer=True)
         self.changes.tell()
 
     async def transfer_to_agent(self, conversation_id: str, agent: User) -> None:
         """``agent`` has it now."""
-        with self._office.as_agent():
+        with self._agent_on(conversation_id):
             self._office.assign(self._office.conversation(conversation_id), agent)
         self.changes.tell()
 
     async def unassign(self, conversation_id: str) -> None:
         """The agent lets it go; it waits again."""
-        with self._office.as_agent():
+        with self._agent_on(conversation_id):
             self._office.unassign(self._office.conversation(conversation_id))
         self.changes.tell()
 
@@ -240,19 +242,20 @@ class KustomerSimulator(Simulator):
     async def close(self, conversation_id: str, reason: str = "") -> None:
         """The agent ends the chat (``Assumptions.closing`` says what that changes)."""
         conversation = self._office.conversation(conversation_id)
-        with self._office.as_agent():
-            self._office.end(conversation, by=self._who(conversation, None).id, by_type="user", reason=reason)
+        user = self._who(conversation, None)
+        with self._office.as_agent(user):
+            self._office.end(conversation, by=user.id, by_type="user", reason=reason)
         self.changes.tell()
 
     async def mark(self, conversation_id: str, status: str) -> None:
         """The agent sets it to ``done`` or ``snoozed``, while the chat itself is not ended."""
-        with self._office.as_agent():
+        with self._agent_on(conversation_id):
             self._office.set_status(self._office.conversation(conversation_id), status)
         self.changes.tell()
 
     async def reopen(self, conversation_id: str) -> None:
         """It goes on, with the user it had."""
-        with self._office.as_agent():
+        with self._agent_on(conversation_id):
             self._office.reopen(self._office.conversation(conversation_id))
         self.changes.tell()
 
@@ -290,6 +293,9 @@ class KustomerSimulator(Simulator):
             Act.CLOSES: lambda: self.close(conversation),
         }
         await acts[step.act]()
+
+    def _agent_on(self, conversation_id: str) -> AbstractContextManager[None]:
+        return self._office.as_agent(self._who(self._office.conversation(conversation_id), None))
 
     def _who(self, conversation: Conversation, agent: User | None) -> User:
         held_by = next(iter(conversation.assigned_users), None)

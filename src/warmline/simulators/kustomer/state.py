@@ -150,6 +150,7 @@ class Conversation(msgspec.Struct, kw_only=True):
     created_at: int
     updated_at: int
     created_by: str
+    modified_by: str
     session: bool = True
     name: str | None = None
     external_id: str | None = None
