@@ -28,6 +28,24 @@ PAYLOAD = """{
 }"""
 
 
+ROLES = tuple(
+    f"org.permission.{role}"
+    for role in (
+        "customer.read",
+        "customer.create",
+        "conversation.read",
+        "conversation.create",
+        "conversation.update",
+        "message.read",
+        "message.create",
+        "note.create",
+        "user.read",
+        "queue.read",
+    )
+)
+"""What the guide tells an administrator to give the key, and no more."""
+
+
 @dataclass
 class Together:
     """A stage whose widget has Kustomer as its first rung, and the Kustomer behind it."""
@@ -55,7 +73,8 @@ class Together:
 
 @contextlib.asynccontextmanager
 async def together(house: Stage, *, queue: bool = True, **switches: Any) -> AsyncIterator[Together]:
-    running = KustomerSimulator.running(script=Script(rate=None), assumptions=Assumptions(**switches))
+    assumptions = Assumptions(handoff_roles="both", **switches)
+    running = KustomerSimulator.running(script=Script(rate=None), assumptions=assumptions, held_roles=ROLES)
     async with guest(house) as stage:
         # It outlives the guest, as the CRMs do: what the node still has to tell it is taken.
         assert house.crms is not None
@@ -253,3 +272,42 @@ async def test_a_payload_is_checked_when_it_is_saved(shared_house: Stage) -> Non
         assert isinstance(fault, Invalid)
         assert fault.fields["path"] == "$.ladder[0].payload"
         assert "Line 4" in fault.detail
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        {"closing": "status"},
+        {"closing": "ended"},
+        {"import_mark": "importedAt", "mirrored_ids": "other"},
+        {"newest_first": True, "handoff_repeat": "refused", "error_form": "jsonapi"},
+        {"events_for_imports": False, "updates_for_messages": False, "default_routing": False},
+    ],
+    ids="-".join,
+)
+async def test_the_same_story_however_the_documentation_is_read(
+    shared_sqlite_house: Stage, reading: dict[str, Any]
+) -> None:
+    async with together(shared_sqlite_house, **reading) as here:
+        here.kustomer.trouble.next("chat.handoff", Kind.LOST)
+        conversation, theirs = await here.connected()
+        here.kustomer.trouble.next("chat.message", Kind.LOST)
+        for text in ("same", "same"):
+            await here.stage.say(conversation, text)
+        await until_theirs(theirs, ["Where is my lamp?", "talk to a person", "same", "same"])
+        await here.kustomer.agent_says(theirs.id, "Here it is.")
+        await until_said(here.stage, conversation, "agent", lambda said: said == ["Here it is."])
+        await here.kustomer.close(theirs.id)
+        await here.stage.until_stage(conversation, None)
+        assert len(here.kustomer.conversations) == 1
+        assert len(theirs.notes) == 1
+
+
+async def test_what_no_person_says_connects_nobody(shared_sqlite_house: Stage) -> None:
+    async with together(shared_sqlite_house) as here:
+        conversation, theirs = await here.asked()
+        await here.kustomer.agent_says(theirs.id, "We have got your message.", auto=True)
+        await here.kustomer.agent_joins(theirs.id)
+        await here.stage.until_stage(conversation, "connected")
+        await here.kustomer.agent_says(theirs.id, "Hello!")
+        await until_said(here.stage, conversation, "agent", lambda said: said == ["Hello!"])
