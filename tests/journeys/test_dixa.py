@@ -10,8 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.support.node import Stage, guest, staged
-from tests.support.pair import StorePair
+from tests.support.node import Stage, guest
 
 from warmline.accounts.access import SYSTEM
 from warmline.conversations.widgets import LadderStep
@@ -79,12 +78,6 @@ async def together(house: Stage) -> AsyncIterator[Together]:
         yield Together(stage, dixa, connection_id)
 
 
-@pytest.fixture
-async def dixa_house(pair: StorePair) -> AsyncIterator[Stage]:
-    async with staged(pair, allow_private_targets="127.0.0.0/8", rate_limit_scale=100) as house:
-        yield house
-
-
 async def lines(stage: Stage, conversation: str, author: str) -> list[str]:
     events = await stage.events(conversation)
     return [e.body.text for e in events if e.type == "message.posted" and e.body and e.body.author == author]
@@ -111,8 +104,8 @@ async def until_theirs(theirs: Any, wanted: list[str]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_from_the_bot_to_an_agent_in_dixa_and_back(dixa_house: Stage) -> None:
-    async with together(dixa_house) as here:
+async def test_from_the_bot_to_an_agent_in_dixa_and_back(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
         conversation, theirs = await here.asked()
         assert theirs.queue_id == here.dixa.queues[0].id
         assert texts(theirs) == ["Where is my lamp?", "talk to a person"]
@@ -134,8 +127,8 @@ async def test_from_the_bot_to_an_agent_in_dixa_and_back(dixa_house: Stage) -> N
         assert len(theirs.notes) == 1
 
 
-async def test_the_visitor_ends_first_and_dixa_is_told(dixa_house: Stage) -> None:
-    async with together(dixa_house) as here:
+async def test_the_visitor_ends_first_and_dixa_is_told(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
         conversation, theirs = await here.connected()
         await here.stage.say(conversation, "one last thing")
         await here.stage.frame(conversation, frame="end")
@@ -147,8 +140,8 @@ async def test_the_visitor_ends_first_and_dixa_is_told(dixa_house: Stage) -> Non
         assert texts(theirs)[-1] == "one last thing"
 
 
-async def test_an_import_whose_answer_was_lost_is_found_again(dixa_house: Stage) -> None:
-    async with together(dixa_house) as here:
+async def test_an_import_whose_answer_was_lost_is_found_again(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
         here.dixa.trouble.next("conversations.import", Kind.LOST)
         _conversation, theirs = await here.asked()
         assert [one.id for one in here.dixa.conversations] == [theirs.id]
@@ -156,8 +149,8 @@ async def test_an_import_whose_answer_was_lost_is_found_again(dixa_house: Stage)
 
 
 @pytest.mark.parametrize("kind", [Kind.TOO_MANY, Kind.FAILING, Kind.LOST])
-async def test_a_line_arrives_once_whatever_happens_to_its_call(dixa_house: Stage, kind: Kind) -> None:
-    async with together(dixa_house) as here:
+async def test_a_line_arrives_once_whatever_happens_to_its_call(shared_house: Stage, kind: Kind) -> None:
+    async with together(shared_house) as here:
         conversation, theirs = await here.connected()
         here.dixa.trouble.next("messages.add", kind, 2 if kind is not Kind.LOST else 1)
         for text in ("first", "second", "third"):
@@ -165,8 +158,8 @@ async def test_a_line_arrives_once_whatever_happens_to_its_call(dixa_house: Stag
         await until_theirs(theirs, ["Where is my lamp?", "talk to a person", "first", "second", "third"])
 
 
-async def test_deliveries_that_repeat_and_overtake_each_other(dixa_house: Stage) -> None:
-    async with together(dixa_house) as here:
+async def test_deliveries_that_repeat_and_overtake_each_other(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
         conversation, theirs = await here.connected()
         here.dixa.script.webhooks.duplicates = 2
         here.dixa.script.webhooks.unknown_events = True
@@ -176,8 +169,8 @@ async def test_deliveries_that_repeat_and_overtake_each_other(dixa_house: Stage)
         assert await lines(here.stage, conversation, "agent") == ["one", "two"]
 
 
-async def test_a_transfer_is_seen(dixa_house: Stage) -> None:
-    async with together(dixa_house) as here:
+async def test_a_transfer_is_seen(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
         conversation, theirs = await here.connected()
         await here.dixa.transfer_to_queue(theirs.id, here.dixa.queues[-1])
         await here.stage.until_stage(conversation, "transferring")
@@ -186,8 +179,8 @@ async def test_a_transfer_is_seen(dixa_house: Stage) -> None:
         assert state.handover.agent.name == here.dixa.agents[1].name
 
 
-async def test_a_wrong_token_is_said_in_words_and_leaves_the_rung(dixa_house: Stage) -> None:
-    async with together(dixa_house) as here:
+async def test_a_wrong_token_is_said_in_words_and_leaves_the_rung(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
         node = here.stage.node
         health = await node.connections.check(SYSTEM, here.connection_id)
         assert health.ok, health.sentence
@@ -200,8 +193,8 @@ async def test_a_wrong_token_is_said_in_words_and_leaves_the_rung(dixa_house: St
         await here.stage.until(conversation, lambda s: s.handover and s.handover.rung == 1)
 
 
-async def test_a_payload_is_checked_when_it_is_saved(dixa_house: Stage) -> None:
-    async with together(dixa_house) as here:
+async def test_a_payload_is_checked_when_it_is_saved(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
         step = LadderStep(connection_id=here.connection_id, payload='{\n "crmPlatform": "dixa",\n}')
         (fault,) = here.stage.node.ladders.faults_of([step])
         assert isinstance(fault, Invalid)
