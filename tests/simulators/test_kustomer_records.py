@@ -249,3 +249,62 @@ async def test_a_webhook_gets_its_events_with_its_headers_and_its_attempts_are_l
         assert sorted(one["attributes"]["status"] for one in tried) == [200, 200, 200, 500]
         names = (await me.good("GET", "/v1/outbound-webhooks/events"))["data"]
         assert "kustomer.message.create" in [one["id"] for one in names]
+
+
+# ------------------------------------------------------------------------------------------ what is not there
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/customers/externalId=nobody",
+        "/v1/conversations/externalId=nothing",
+        "/v1/messages/externalid=nothing",
+        f"/v1/messages/{NOBODY}",
+        f"/v1/messages/{NOBODY}/attachments",
+        f"/v1/attachments/{NOBODY}",
+        f"/v1/tags/{NOBODY}",
+        f"/v1/routing/queues/{NOBODY}",
+        f"/v1/outbound-webhooks/{NOBODY}",
+    ],
+)
+async def test_what_is_not_there_is_404(path: str) -> None:
+    async with meeting(script=FREE) as (_vendor, me, _hook):
+        assert (await me.ask("GET", path))[0] == 404
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=x", "pageSize=-1"])
+async def test_a_wrong_page_is_refused(query: str) -> None:
+    async with meeting(script=FREE) as (_vendor, me, _hook):
+        assert (await me.ask("GET", f"/v1/users?{query}"))[0] == 400
+
+
+async def test_external_ids_of_conversations_are_unique_and_a_queue_can_be_left() -> None:
+    async with meeting(script=FREE) as (vendor, me, hook):
+        customer_id, session = await handed_over(vendor, me)
+        await me.good(
+            "PATCH", f"/v1/conversations/{session}", {"externalId": "h-1", "custom": {"pageUrl": "https://a.b"}}
+        )
+        again = {"customer": customer_id, "externalId": "h-1"}
+        assert (await me.ask("POST", "/v1/conversations", again))[0] == 409
+        await vendor.waiting()
+        left = await me.good("PATCH", f"/v1/conversations/{session}", {"queue": {"id": None}})
+        assert "queue" not in left["data"]["relationships"]
+        assert (await change_of(hook, "queue", None))["changes"]["relationships"]["queue"]["op"] == "remove"
+
+
+async def test_a_rating_is_an_update() -> None:
+    async with meeting(script=FREE) as (vendor, me, hook):
+        _customer, session = await handed_over(vendor, me)
+        await me.good("PUT", f"/v2.1/chat/satisfaction-responses/{session}", {"rating": 5, "comment": "Quick"})
+        await change_of(hook, "satisfaction", 5)
+
+
+async def test_the_messages_of_a_handoff_may_raise_no_events_and_may_say_that_they_were_imported() -> None:
+    silent = Assumptions(events_for_imports=False, import_mark="importedAt", newest_first=True)
+    async with meeting(script=FREE, assumptions=silent) as (vendor, me, hook):
+        _customer, session = await handed_over(vendor, me)
+        await vendor.waiting()
+        await vendor.webhooks.settled()
+        assert "kustomer.message.create" not in {one.json["name"] for one in hook.received}
+        listed = (await me.good("GET", f"/v2.1/chat/sessions/{session}/messages"))["data"]
+        assert [one["attributes"]["direction"] for one in listed] == ["out", "in"]
+        assert all("importedAt" in one["attributes"] for one in listed)

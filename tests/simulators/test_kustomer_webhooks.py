@@ -17,7 +17,7 @@ from tests.simulators.kustomer_account import (
 
 from warmline.simulators.kustomer import Assumptions
 from warmline.simulators.samples import SAMPLES
-from warmline.simulators.script import Act, Script, Step, Switches
+from warmline.simulators.script import PATIENT, Act, Script, Step, Switches
 
 SEND = "/v2.1/chat/messages"
 
@@ -210,6 +210,11 @@ async def test_a_failed_delivery_climbs_the_ladder() -> None:
         assert {one.json["id"] for one in hook.received} == {vendor.webhooks.log[0].event_id}
         assert vendor.webhooks.log[0].state == "delivered"
         assert len(vendor.waits.retry_ms) == 7
+
+
+async def test_people_see_the_ladder_with_a_second_for_a_minute() -> None:
+    async with meeting(script=Script(waits=PATIENT)) as (vendor, _me, _hook):
+        assert vendor.waits.retry_ms == (1_000, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000)
 
 
 async def test_a_webhook_that_keeps_failing_is_disabled_until_it_is_enabled() -> None:

@@ -27,10 +27,12 @@ EVENTS = tuple(
     for change in ("create", "update")
 )
 """What a webhook may be subscribed to."""
-LADDER_MS = tuple(minutes * 60_000 for minutes in (1, 1, 2, 5, 10, 15, 30))
+_LADDER_MINUTES = (1, 1, 2, 5, 10, 15, 30)
 """The waits between deliveries, as documented."""
-SHORT_LADDER_MS = (20, 20, 40, 100, 200, 300, 600)
-"""The same ladder, where a minute takes 20 milliseconds."""
+QUICK_LADDER_MS = tuple(minutes * 20 for minutes in _LADDER_MINUTES)
+"""For tests: a minute takes 20 milliseconds."""
+PATIENT_LADDER_MS = tuple(minutes * 1_000 for minutes in _LADDER_MINUTES)
+"""For people: a minute takes a second."""
 
 
 class Webhook(msgspec.Struct, kw_only=True):

@@ -34,7 +34,7 @@ from warmline.simulators.kustomer.replies import refusal
 from warmline.simulators.kustomer.state import Account, Attachment, Conversation, Message, Queue, User, object_id
 from warmline.simulators.kustomer.webhooks_api import WebhooksApi
 from warmline.simulators.samples import PICTURE_NAME, picture, sample
-from warmline.simulators.script import Act, Rate, Script, Step, Waits
+from warmline.simulators.script import PATIENT, Act, Rate, Script, Step, Waits
 
 _USUAL_EVENTS = tuple(
     f"kustomer.{subject}.{change}"
@@ -387,7 +387,7 @@ class KustomerSimulator(Simulator):
 
 
 def _with_ladder(script: Script) -> Script:
-    """Seven repeats, as documented, where nothing else was asked for."""
-    if script.waits.retry_ms != Waits().retry_ms:
-        return script
-    return msgspec.structs.replace(script, waits=msgspec.structs.replace(script.waits, retry_ms=events.SHORT_LADDER_MS))
+    """Seven repeats, as documented, where no waits of the test's own were asked for."""
+    ladders = {Waits().retry_ms: events.QUICK_LADDER_MS, PATIENT.retry_ms: events.PATIENT_LADDER_MS}
+    retry_ms = ladders.get(script.waits.retry_ms, script.waits.retry_ms)
+    return msgspec.structs.replace(script, waits=msgspec.structs.replace(script.waits, retry_ms=retry_ms))
