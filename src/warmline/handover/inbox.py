@@ -39,6 +39,7 @@ LEASE_MS = 10_000
 PATIENCE_MS = 30 * SECOND
 """How long a delivery waits for its thread: vendors report a thread's first event before they answer who it is."""
 LOOK_AGAIN_MS = 250
+LONGEST_PAUSE_MS = 5_000
 KEPT_MS = 3 * DAY
 """Settled deliveries stay this long, for finding out what a vendor really sent."""
 _EARLY = frozenset({"not_offered"})
@@ -219,7 +220,9 @@ class InboxRunner:
         )
 
     async def _later(self, row: store.DeliveryRow) -> bool:
-        due = self._clock.now() + LOOK_AGAIN_MS
+        now = self._clock.now()
+        # Soon at first, then less and less often: an account's webhook may also tell of threads that are not ours.
+        due = now + min(max(LOOK_AGAIN_MS, (now - row.received_at) // 2), LONGEST_PAUSE_MS)
         await self._journal.write(lambda conn: store.postpone(conn, row.id, due))
         return False
 
