@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from tests.simulators.kustomer_account import (
     FREE,
@@ -143,7 +145,7 @@ async def test_an_assignment_may_be_told_after_the_first_reply() -> None:
 
 
 @pytest.mark.parametrize(("closing", "seen", "unseen"), [("status", "status", "ended"), ("ended", "ended", "status")])
-async def test_an_end_may_change_one_thing_only(closing: str, seen: str, unseen: str) -> None:
+async def test_an_end_may_change_one_thing_only(closing: Literal["status", "ended"], seen: str, unseen: str) -> None:
     async with meeting(script=FREE, assumptions=Assumptions(closing=closing)) as (vendor, me, hook):
         _customer, session = await handed_over(vendor, me)
         await vendor.close(session)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 
-from warmline.desks.shared.answers import check_reply, translated
-from warmline.handover.port import Unreachable
+from warmline.desks.shared.json_api import JsonApi
 from warmline.kernel.clock import Clock
-from warmline.kernel.errors import WarmlineError
-from warmline.platform.http import Outgoing, Reply
+from warmline.platform.http import Outgoing
 
 DESK = "dixa"
 CHANNEL = "genericapimessaging"
@@ -87,111 +85,62 @@ class DixaClient:
     """One account.  Every method raises a DeskError."""
 
     def __init__(self, outgoing: Outgoing, clock: Clock, *, api_url: str, token: str) -> None:
-        self._outgoing = outgoing
-        self._clock = clock
-        self._base = api_url.rstrip("/")
-        self._token = token
+        self._api = JsonApi(outgoing, clock, desk=DESK, title="Dixa", base=api_url, headers={"Authorization": token})
 
     async def find_end_users(self, *, operation: str, **by: str) -> list[EndUser]:
         """People by ``email``, ``phone`` or ``externalId``."""
-        return await self._ask(operation, "GET", "/v1/endusers", list[EndUser], query=by)
+        return await self._api.ask(operation, "GET", "/v1/endusers", list[EndUser], query=by)
 
     async def create_end_user(self, body: dict[str, Any], *, operation: str) -> EndUser:
         """A new person."""
-        return await self._ask(operation, "POST", "/v1/endusers", EndUser, body=body)
+        return await self._api.ask(operation, "POST", "/v1/endusers", EndUser, body=body)
 
     async def conversations_of(self, user_id: str, *, operation: str) -> list[ConversationRef]:
         """A person's conversations."""
-        return await self._ask(
+        return await self._api.ask(
             operation, "GET", f"/v1/endusers/{quote(user_id, safe='')}/conversations", list[ConversationRef]
         )
 
     async def import_conversation(self, body: dict[str, Any]) -> ConversationRef:
         """A new conversation with what was said so far."""
-        return await self._ask("open", "POST", "/v1/conversations/import", ConversationRef, body=body)
+        return await self._api.ask("open", "POST", "/v1/conversations/import", ConversationRef, body=body)
 
     async def transfer_to_queue(self, conversation: str, queue_id: str) -> None:
         """Hand a conversation to a queue."""
         body = {"queueId": queue_id}
-        await self._tell("open", "PUT", f"/v1/conversations/{conversation}/transfer/queue", body=body)
+        await self._api.tell("open", "PUT", f"/v1/conversations/{conversation}/transfer/queue", body=body)
 
     async def add_tags(self, conversation: str, names: tuple[str, ...]) -> None:
         """Tag a conversation; tags that do not exist are made."""
         body = {"data": [{"name": name} for name in names]}
-        await self._tell("open", "POST", f"/v1/conversations/{conversation}/tags/bulk", body=body)
+        await self._api.tell("open", "POST", f"/v1/conversations/{conversation}/tags/bulk", body=body)
 
     async def add_note(self, conversation: str, text: str, *, operation: str) -> None:
         """An internal note."""
-        await self._tell(operation, "POST", f"/v1/conversations/{conversation}/notes", body={"message": text})
+        await self._api.tell(operation, "POST", f"/v1/conversations/{conversation}/notes", body={"message": text})
 
     async def add_message(self, conversation: str, body: dict[str, Any]) -> Added:
         """A message of the visitor."""
-        return await self._ask("send", "POST", f"/v1/conversations/{conversation}/messages", Added, body=body)
+        return await self._api.ask("send", "POST", f"/v1/conversations/{conversation}/messages", Added, body=body)
 
     async def messages(self, conversation: str, *, operation: str) -> list[Message]:
         """Everything said in a conversation."""
-        return await self._ask(operation, "GET", f"/v1/conversations/{conversation}/messages", list[Message])
+        return await self._api.ask(operation, "GET", f"/v1/conversations/{conversation}/messages", list[Message])
 
     async def close(self, conversation: str) -> None:
         """Close a conversation."""
-        await self._tell("close", "PUT", f"/v1/conversations/{conversation}/close", body={})
+        await self._api.tell("close", "PUT", f"/v1/conversations/{conversation}/close", body={})
 
     async def queues(self, *, operation: str) -> list[Queue]:
         """Every queue."""
-        return await self._ask(operation, "GET", "/v1/queues", list[Queue])
+        return await self._api.ask(operation, "GET", "/v1/queues", list[Queue])
 
     async def availability(self, queue_id: str) -> list[QueueAvailability]:
         """Which channels a queue takes now (a beta operation of Dixa)."""
-        return await self._ask(
+        return await self._api.ask(
             "availability",
             "GET",
             f"/beta/queues/{quote(queue_id, safe='')}/availability",
             list[QueueAvailability],
             timeout_s=3.0,
         )
-
-    async def _ask(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        type_: type[T],
-        *,
-        body: dict[str, Any] | None = None,
-        query: dict[str, str] | None = None,
-        timeout_s: float = TIMEOUT_S,
-    ) -> T:
-        reply = await self._tell(operation, method, path, body=body, query=query, timeout_s=timeout_s)
-        try:
-            return msgspec.convert(msgspec.json.decode(reply.body)["data"], type_)
-        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError) as error:
-            # A proxy's page, or another contract: nothing can be said of whether it was done.
-            raise Unreachable(f"Dixa's answer could not be read: {error}.", desk=DESK, operation=operation) from error
-
-    async def _tell(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        *,
-        body: dict[str, Any] | None = None,
-        query: dict[str, str] | None = None,
-        timeout_s: float = TIMEOUT_S,
-    ) -> Reply:
-        url = f"{self._base}{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Authorization": self._token, "Accept": "application/json"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        try:
-            reply = await self._outgoing.request(
-                method,
-                url,
-                headers=headers,
-                body=None if body is None else msgspec.json.encode(body),
-                timeout_s=timeout_s,
-                max_bytes=_MAX_REPLY_BYTES,
-            )
-        except WarmlineError as error:
-            raise translated(error, desk=DESK, operation=operation) from error
-        check_reply(reply, desk=DESK, operation=operation, now=self._clock.now())
-        return reply

@@ -7,15 +7,14 @@ do not show it: the fields of a listed session and of a listed message.
 from __future__ import annotations
 
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 
-from warmline.desks.shared.answers import check_reply, translated
-from warmline.handover.port import Refused, Unreachable
+from warmline.desks.shared.json_api import JsonApi
+from warmline.handover.port import Refused
 from warmline.kernel.clock import Clock
-from warmline.kernel.errors import WarmlineError
-from warmline.platform.http import Outgoing, Reply
+from warmline.platform.http import Outgoing
 
 DESK = "kustomer"
 CHANNEL = "chat"
@@ -112,15 +111,14 @@ class KustomerClient:
     """One organisation.  Every method raises a DeskError."""
 
     def __init__(self, outgoing: Outgoing, clock: Clock, *, api_url: str, key: str) -> None:
-        self._outgoing = outgoing
-        self._clock = clock
-        self._base = api_url.rstrip("/")
-        self._key = key
+        self._api = JsonApi(
+            outgoing, clock, desk=DESK, title="Kustomer", base=api_url, headers={"Authorization": f"Bearer {key}"}
+        )
 
     async def find_customer(self, field: str, value: str) -> Ref | None:
         """The customer with an ``email`` or an ``externalId``."""
         try:
-            return await self._ask("open", "GET", f"/v1/customers/{field}={quote(value, safe='')}", Ref)
+            return await self._api.ask("open", "GET", f"/v1/customers/{field}={quote(value, safe='')}", Ref)
         except Refused as error:
             if error.vendor_status == 404:
                 return None
@@ -128,11 +126,11 @@ class KustomerClient:
 
     async def create_customer(self, body: dict[str, Any]) -> Ref:
         """A new customer."""
-        return await self._ask("open", "POST", "/v1/customers", Ref, body=body)
+        return await self._api.ask("open", "POST", "/v1/customers", Ref, body=body)
 
     async def handoff(self, body: dict[str, Any]) -> Session:
         """A new session with what was said so far (2 to 100 messages, at least one in each direction)."""
-        return await self._ask("open", "POST", "/v2.1/chat/handoff", Session, body=body)
+        return await self._api.ask("open", "POST", "/v2.1/chat/handoff", Session, body=body)
 
     async def active_sessions(self, customer_id: str) -> list[Session]:
         """A customer's open sessions, the latest first."""
@@ -141,7 +139,7 @@ class KustomerClient:
 
     async def add_message(self, body: dict[str, Any]) -> Ref:
         """A message of the customer."""
-        return await self._ask("send", "POST", "/v2.1/chat/messages", Ref, body=body)
+        return await self._api.ask("send", "POST", "/v2.1/chat/messages", Ref, body=body)
 
     async def messages(self, session: str, *, operation: str) -> list[Message]:
         """Everything said in a session."""
@@ -149,22 +147,22 @@ class KustomerClient:
 
     async def conversation(self, conversation: str) -> Conversation:
         """A conversation."""
-        return await self._ask("send", "GET", f"/v1/conversations/{quote(conversation, safe='')}", Conversation)
+        return await self._api.ask("send", "GET", f"/v1/conversations/{quote(conversation, safe='')}", Conversation)
 
     async def update_conversation(self, conversation: str, changes: dict[str, Any], *, operation: str) -> None:
         """Change a conversation."""
-        await self._tell(operation, "PATCH", f"/v1/conversations/{quote(conversation, safe='')}", body=changes)
+        await self._api.tell(operation, "PATCH", f"/v1/conversations/{quote(conversation, safe='')}", body=changes)
 
     async def add_tags(self, conversation: str, names: tuple[str, ...]) -> None:
         """Tag a conversation; tags that do not exist are made."""
         path = f"/v1/conversations/{quote(conversation, safe='')}/tags"
-        await self._tell("open", "POST", path, body=list(names))
+        await self._api.tell("open", "POST", path, body=list(names))
 
     async def add_note(self, conversation: str, text: str, *, external_id: str, operation: str) -> None:
         """An internal note; one with the same external id that is there already is left as it is."""
         path = f"/v1/conversations/{quote(conversation, safe='')}/notes"
         try:
-            await self._tell(operation, "POST", path, body={"body": text, "externalId": external_id})
+            await self._api.tell(operation, "POST", path, body={"body": text, "externalId": external_id})
         except Refused as error:
             if error.vendor_status != 409:
                 raise
@@ -175,7 +173,7 @@ class KustomerClient:
 
     async def user(self, user_id: str, *, operation: str) -> User:
         """A user."""
-        return await self._ask(operation, "GET", f"/v1/users/{quote(user_id, safe='')}", User, timeout_s=5.0)
+        return await self._api.ask(operation, "GET", f"/v1/users/{quote(user_id, safe='')}", User, timeout_s=5.0)
 
     async def _list(
         self,
@@ -189,63 +187,12 @@ class KustomerClient:
         found: list[T] = []
         for page in range(1, most_pages + 1):
             asked = {**(query or {}), "page": str(page), "pageSize": str(_PAGE)}
-            reply = await self._tell(operation, "GET", path, query=asked)
-            entries = _read(reply, "data", list[type_], operation)  # type: ignore[valid-type]
+            reply = await self._api.tell(operation, "GET", path, query=asked)
+            entries = self._api.read(reply, "data", list[type_], operation)  # type: ignore[valid-type]
             found += entries
-            if not entries or _read(reply, "links", _Links | None, operation, default=None) in (None, _Links()):
+            if not entries or self._api.read(reply, "links", _Links | None, operation, default=None) in (
+                None,
+                _Links(),
+            ):
                 break
         return found
-
-    async def _ask(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        type_: type[T],
-        *,
-        body: dict[str, Any] | None = None,
-        timeout_s: float = TIMEOUT_S,
-    ) -> T:
-        reply = await self._tell(operation, method, path, body=body, timeout_s=timeout_s)
-        found: T = _read(reply, "data", type_, operation)
-        return found
-
-    async def _tell(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        *,
-        body: dict[str, Any] | list[str] | None = None,
-        query: dict[str, str] | None = None,
-        timeout_s: float = TIMEOUT_S,
-    ) -> Reply:
-        url = f"{self._base}{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        try:
-            reply = await self._outgoing.request(
-                method,
-                url,
-                headers=headers,
-                body=None if body is None else msgspec.json.encode(body),
-                timeout_s=timeout_s,
-                max_bytes=_MAX_REPLY_BYTES,
-            )
-        except WarmlineError as error:
-            raise translated(error, desk=DESK, operation=operation) from error
-        check_reply(reply, desk=DESK, operation=operation, now=self._clock.now())
-        return reply
-
-
-_NEEDED: Any = object()
-
-
-def _read(reply: Reply, name: str, type_: Any, operation: str, *, default: Any = _NEEDED) -> Any:
-    try:
-        answer = msgspec.json.decode(reply.body)
-        return msgspec.convert(answer[name] if default is _NEEDED else answer.get(name, default), type_)
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        # A proxy's page, or another contract: nothing can be said of whether it was done.
-        raise Unreachable(f"Kustomer's answer could not be read: {error}.", desk=DESK, operation=operation) from error

@@ -1,0 +1,92 @@
+"""Calls of a vendor's JSON API: one way to ask, and every failure as a desk error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from warmline.desks.shared.answers import check_reply, translated
+from warmline.handover.port import Unreachable
+from warmline.kernel.clock import Clock
+from warmline.kernel.errors import WarmlineError
+from warmline.platform.http import Outgoing, Reply
+
+TIMEOUT_S = 10.0
+_MAX_REPLY_BYTES = 2_000_000
+_NEEDED: Any = object()
+
+T = TypeVar("T")
+
+
+class JsonApi:
+    """One account at a vendor.  ``title`` is the vendor's name for sentences; ``headers`` carry the credentials.
+
+    Every method raises a DeskError; an answer that cannot be read counts as Unreachable, since nothing is known of what
+    was done.
+    """
+
+    def __init__(
+        self, outgoing: Outgoing, clock: Clock, *, desk: str, title: str, base: str, headers: Mapping[str, str]
+    ) -> None:
+        self._outgoing = outgoing
+        self._clock = clock
+        self._desk = desk
+        self._title = title
+        self._base = base.rstrip("/")
+        self._headers = {**headers, "Accept": "application/json"}
+
+    async def tell(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Reply:
+        """One call; its 2xx reply.  ``operation`` is the port's word for what is being done."""
+        url = f"{self._base}{path}" + (f"?{urlencode(query)}" if query else "")
+        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        try:
+            reply = await self._outgoing.request(
+                method,
+                url,
+                headers=headers,
+                body=None if body is None else msgspec.json.encode(body),
+                timeout_s=timeout_s,
+                max_bytes=_MAX_REPLY_BYTES,
+            )
+        except WarmlineError as error:
+            raise translated(error, desk=self._desk, operation=operation) from error
+        check_reply(reply, desk=self._desk, operation=operation, now=self._clock.now())
+        return reply
+
+    async def ask(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        type_: type[T],
+        *,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> T:
+        """One call; the member ``data`` of its answer."""
+        reply = await self.tell(operation, method, path, body=body, query=query, timeout_s=timeout_s)
+        found: T = self.read(reply, "data", type_, operation)
+        return found
+
+    def read(self, reply: Reply, name: str, type_: Any, operation: str, *, default: Any = _NEEDED) -> Any:
+        """A member of an answer; without ``default`` it must be there."""
+        try:
+            answer = msgspec.json.decode(reply.body)
+            return msgspec.convert(answer[name] if default is _NEEDED else answer.get(name, default), type_)
+        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+            # A proxy's page, or another contract.
+            detail = f"{self._title}'s answer could not be read: {error}."
+            raise Unreachable(detail, desk=self._desk, operation=operation) from error
