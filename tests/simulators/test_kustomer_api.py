@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import pytest
@@ -161,7 +161,8 @@ async def test_a_handoff_names_what_exists(field: str, status: int) -> None:
 
 
 async def test_a_repeated_handoff_makes_another_session_unless_refused() -> None:
-    for repeat, status in (("another", 201), ("refused", 409)):
+    cases: tuple[tuple[Literal["another", "refused"], int], ...] = (("another", 201), ("refused", 409))
+    for repeat, status in cases:
         async with meeting(script=FREE, assumptions=Assumptions(handoff_repeat=repeat)) as (vendor, me, _hook):
             customer_id, _session = await handed_over(vendor, me, externalId="bot-7")
             again = await me.ask("POST", HANDOFF, handoff(vendor, customer_id, externalId="bot-7"))

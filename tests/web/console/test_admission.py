@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 import sqlalchemy as sa
 from tests.support.node import Stage, guest, staged
 from tests.support.pair import StorePair
@@ -67,30 +68,38 @@ class House:
         return await self.stage.node.journal.read(read)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_admission(module_sqlite_pair: StorePair) -> AsyncIterator[House]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        async with staged(module_sqlite_pair, rate_limit_scale=100) as stage:
+            yield await furnished(stage, RouteTable(monkeypatch))
+
+
 @pytest.fixture
-async def house(sqlite_pair: StorePair, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    table = RouteTable(monkeypatch)
-    async with staged(sqlite_pair) as stage:
-        await only_our_desk(stage)
-        conversation = await waiting(stage, "Hello?")
-        await stage.frame(conversation, frame="contact", name="Nora", email="nora@x.example", phone="", text="Call me")
-        node = stage.node
-        other = await node.accounts.create_member(
-            SYSTEM, "o@desk.example", "Other", Role.AGENT, "a long enough password"
-        )
-        v1 = await node.api_keys.create(SYSTEM, kind="v1", label="k", scopes=["conversations:read"])
-        wires = await node.api_keys.list_keys(SYSTEM, kind="wire")
-        ids = {
-            "conversation_id": conversation,
-            "member_id": other.id,
-            "key_id": v1.record.id,
-            "wire_key_id": wires[0].id,
-            "connection_id": stage.connection_id,
-            "widget_id": stage.widget_id,
-            "bot_id": stage.bot_id,
-            "name": "signing_secret",
-        }
-        yield House(stage, table, ids)
+def house(shared_admission: House) -> House:
+    return shared_admission
+
+
+async def furnished(stage: Stage, table: RouteTable) -> House:
+    """Somebody who waits, a member, keys: something behind every id."""
+    await only_our_desk(stage)
+    conversation = await waiting(stage, "Hello?")
+    await stage.frame(conversation, frame="contact", name="Nora", email="nora@x.example", phone="", text="Call me")
+    node = stage.node
+    other = await node.accounts.create_member(SYSTEM, "o@desk.example", "Other", Role.AGENT, "a long enough password")
+    v1 = await node.api_keys.create(SYSTEM, kind="v1", label="k", scopes=["conversations:read"])
+    wires = await node.api_keys.list_keys(SYSTEM, kind="wire")
+    ids = {
+        "conversation_id": conversation,
+        "member_id": other.id,
+        "key_id": v1.record.id,
+        "wire_key_id": wires[0].id,
+        "connection_id": stage.connection_id,
+        "widget_id": stage.widget_id,
+        "bot_id": stage.bot_id,
+        "name": "signing_secret",
+    }
+    return House(stage, table, ids)
 
 
 async def status(agent: Agent, address: Address, path: str, **headers: str) -> tuple[int, str]:
