@@ -70,9 +70,11 @@ class House:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared_admission(module_sqlite_pair: StorePair) -> AsyncIterator[House]:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        async with staged(module_sqlite_pair, rate_limit_scale=100) as stage:
-            yield await furnished(stage, RouteTable(monkeypatch))
+    async with contextlib.AsyncExitStack() as running:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            table = RouteTable(monkeypatch)
+            stage = await running.enter_async_context(staged(module_sqlite_pair, rate_limit_scale=100))
+        yield await furnished(stage, table)
 
 
 @pytest.fixture
