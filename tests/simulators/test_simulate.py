@@ -25,7 +25,7 @@ def test_it_lists_the_simulators(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nobody"], "warmline: There is no simulator called 'nobody'. There are: dixa.\n"),
+        (["nobody"], "warmline: There is no simulator called 'nobody'. There are: dixa, kustomer.\n"),
         (["dixa", "--port", "70000"], "warmline: A port is a number up to 65535.\n"),
         (["dixa", "--webhook-url", "x"], "warmline: The webhook's address begins with http:// or https://.\n"),
     ],
