@@ -95,8 +95,11 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _crm_port(known: DemoFile | None) -> int:
-    """The port of last time if it is free, else the first free one."""
+    """The port named by ``CRM_PORT`` or that of last time if it is free, else the first free one."""
     wanted = [int(known.crm_url.rsplit(":", 1)[1])] if known else []
+    named = os.environ.get("CRM_PORT", "")
+    if named.isascii() and named.isdigit() and 0 < int(named) < 65_536:
+        wanted.insert(0, int(named))
     for port in [*wanted, *_CRM_PORTS]:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

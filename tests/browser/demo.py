@@ -17,7 +17,6 @@ from pathlib import Path
 
 from playwright.async_api import BrowserContext, FrameLocator, Locator, Page, expect
 from tests.support.node import free_port
-from tests.support.run_folder import RunFolder
 
 START_S = 30.0
 SHOT_FOLDER = "screenshots"
@@ -29,6 +28,8 @@ class Demo:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
+        # Of its own: while a killed demo is down, another one must not take its CRM's place.
+        self.crm_port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.file: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -36,9 +37,12 @@ class Demo:
     def start(self) -> None:
         """Start it; returns when shop and CRM answer."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("WARMLINE_")}
-        environment = inherited | {"WARMLINE_PORT": str(self.port), "WARMLINE_DATA": str(self.folder / "data")}
-        # Demos look for a free port for their CRM; two that start at once would find the same one.
-        with (self.folder / "demo.log").open("ab") as said, RunFolder.current().lock("demo-crm"):
+        environment = inherited | {
+            "WARMLINE_PORT": str(self.port),
+            "WARMLINE_DATA": str(self.folder / "data"),
+            "CRM_PORT": str(self.crm_port),
+        }
+        with (self.folder / "demo.log").open("ab") as said:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "warmline", "demo"],
                 env=environment,
