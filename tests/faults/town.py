@@ -162,7 +162,7 @@ class Town:
         assert shown == [visitor_item(event) for event in events][: len(shown)], "the screen differs from the journal"
         assert visitor.since == len(shown)
         missed = [visitor_item(event)["type"] for event in events[len(shown) :]]
-        assert set(missed) <= {"skip", "message.posted"}, "only what came after the end may be unseen"
+        assert set(missed) <= {"skip", "message.posted"}, f"only what came after the end may be unseen, not {missed}"
 
     def _check_crm(self, conversation: str, events: list[Recorded]) -> None:
         begun = next(event.seq for event in events if event.type == "handover.requested")

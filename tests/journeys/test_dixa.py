@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import pytest
+from tests.support.journey import connect, lines, until, until_equal, until_said
 from tests.support.node import Stage, guest
 
 from warmline.accounts.access import SYSTEM
@@ -56,40 +55,15 @@ class Together:
 @contextlib.asynccontextmanager
 async def together(house: Stage) -> AsyncIterator[Together]:
     async with DixaSimulator.running(script=Script(rate=None)) as dixa, guest(house) as stage:
-        node = stage.node
-        made = await node.connections.create(
-            SYSTEM,
-            kind="dixa",
-            name="Dixa",
-            settings={
-                "api_url": dixa.url,
-                "api_token": dixa.token,
-                "webhook_secret": dixa.secret,
-                "bot_agent_id": dixa.bot.id,
-            },
-            bot_ids=[stage.bot_id],
-        )
-        connection_id = made.connection.id
+        settings: dict[str, object] = {
+            "api_url": dixa.url,
+            "api_token": dixa.token,
+            "webhook_secret": dixa.secret,
+            "bot_agent_id": dixa.bot.id,
+        }
+        connection_id = await connect(stage, "dixa", settings, PAYLOAD % dixa.queues[0].id)
         dixa.subscribe(f"{stage.base}/in/{connection_id}")
-        widget = await node.widgets.read(stage.widget_id)
-        first = LadderStep(connection_id=connection_id, text="One moment.", payload=PAYLOAD % dixa.queues[0].id)
-        last = LadderStep(connection_id=stage.desk_id, text="Still looking.")
-        await node.widgets.update(msgspec.structs.replace(widget, ladder=(first, last)), actor="test")
         yield Together(stage, dixa, connection_id)
-
-
-async def lines(stage: Stage, conversation: str, author: str) -> list[str]:
-    events = await stage.events(conversation)
-    return [e.body.text for e in events if e.type == "message.posted" and e.body and e.body.author == author]
-
-
-async def until_said(stage: Stage, conversation: str, author: str, said: Callable[[list[str]], bool]) -> list[str]:
-    async with asyncio.timeout(15):
-        while True:
-            found = await lines(stage, conversation, author)
-            if said(found):
-                return found
-            await asyncio.sleep(0.02)
 
 
 def texts(theirs: Any, direction: str = "Inbound") -> list[str]:
@@ -97,11 +71,7 @@ def texts(theirs: Any, direction: str = "Inbound") -> list[str]:
 
 
 async def until_theirs(theirs: Any, wanted: list[str]) -> None:
-    async with asyncio.timeout(15):
-        while True:
-            if texts(theirs) == wanted:
-                return
-            await asyncio.sleep(0.02)
+    await until_equal(lambda: texts(theirs), wanted)
 
 
 async def test_from_the_bot_to_an_agent_in_dixa_and_back(shared_house: Stage) -> None:
@@ -132,11 +102,7 @@ async def test_the_visitor_ends_first_and_dixa_is_told(shared_house: Stage) -> N
         conversation, theirs = await here.connected()
         await here.stage.say(conversation, "one last thing")
         await here.stage.frame(conversation, frame="end")
-        async with asyncio.timeout(15):
-            while True:
-                if theirs.state == "Closed":
-                    break
-                await asyncio.sleep(0.02)
+        await until(lambda: theirs.state == "Closed")
         assert texts(theirs)[-1] == "one last thing"
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import pytest
+from tests.support.journey import connect, lines, until, until_equal, until_said
 from tests.support.node import Stage, guest
 
 from warmline.accounts.access import SYSTEM
@@ -79,41 +78,16 @@ async def together(house: Stage, *, queue: bool = True, **switches: Any) -> Asyn
         # It outlives the guest, as the CRMs do: what the node still has to tell it is taken.
         assert house.crms is not None
         kustomer = await house.crms.enter_async_context(running)
-        node = stage.node
-        made = await node.connections.create(
-            SYSTEM,
-            kind="kustomer",
-            name="Kustomer",
-            settings={
-                "api_url": kustomer.url,
-                "api_key": kustomer.token,
-                "webhook_token": kustomer.secret,
-                "bot_user_id": kustomer.bot.id,
-            },
-            bot_ids=[stage.bot_id],
-        )
-        connection_id = made.connection.id
-        kustomer.subscribe(f"{stage.base}/in/{connection_id}")
-        widget = await node.widgets.read(stage.widget_id)
+        settings: dict[str, object] = {
+            "api_url": kustomer.url,
+            "api_key": kustomer.token,
+            "webhook_token": kustomer.secret,
+            "bot_user_id": kustomer.bot.id,
+        }
         payload = PAYLOAD % (f'"{kustomer.queues[1].id}"' if queue else "null")
-        first = LadderStep(connection_id=connection_id, text="One moment.", payload=payload)
-        last = LadderStep(connection_id=stage.desk_id, text="Still looking.")
-        await node.widgets.update(msgspec.structs.replace(widget, ladder=(first, last)), actor="test")
+        connection_id = await connect(stage, "kustomer", settings, payload)
+        kustomer.subscribe(f"{stage.base}/in/{connection_id}")
         yield Together(stage, kustomer, connection_id)
-
-
-async def lines(stage: Stage, conversation: str, author: str) -> list[str]:
-    events = await stage.events(conversation)
-    return [e.body.text for e in events if e.type == "message.posted" and e.body and e.body.author == author]
-
-
-async def until_said(stage: Stage, conversation: str, author: str, said: Callable[[list[str]], bool]) -> list[str]:
-    async with asyncio.timeout(15):
-        while True:
-            found = await lines(stage, conversation, author)
-            if said(found):
-                return found
-            await asyncio.sleep(0.02)
 
 
 def texts(theirs: Any, direction: str = "in") -> list[str]:
@@ -121,11 +95,7 @@ def texts(theirs: Any, direction: str = "in") -> list[str]:
 
 
 async def until_theirs(theirs: Any, wanted: list[str]) -> None:
-    async with asyncio.timeout(15):
-        while True:
-            if texts(theirs) == wanted:
-                return
-            await asyncio.sleep(0.02)
+    await until_equal(lambda: texts(theirs), wanted)
 
 
 async def test_from_the_bot_to_an_agent_in_kustomer_and_back(shared_house: Stage) -> None:
@@ -165,11 +135,7 @@ async def test_the_visitor_ends_first_and_kustomer_is_told(shared_house: Stage) 
         conversation, theirs = await here.connected()
         await here.stage.say(conversation, "one last thing")
         await here.stage.frame(conversation, frame="end")
-        async with asyncio.timeout(15):
-            while True:
-                if theirs.status == "done":
-                    break
-                await asyncio.sleep(0.02)
+        await until(lambda: theirs.status == "done")
         assert texts(theirs)[-1] == "one last thing"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -34,6 +34,7 @@ from warmline.handover.port_events import (
     ThreadEnded,
     ThreadTransferred,
     Unknown,
+    VendorFile,
     VisitorLine,
 )
 from warmline.handover.port_values import (
@@ -69,6 +70,7 @@ __all__ = [
     "DeskEvent",
     "EndReason",
     "Enriches",
+    "FetchesFiles",
     "File",
     "FrontEnd",
     "Grade",
@@ -103,6 +105,7 @@ __all__ = [
     "Unknown",
     "Unreachable",
     "Unsupported",
+    "VendorFile",
     "VisitorCard",
     "VisitorLine",
 ]
@@ -225,28 +228,56 @@ class Desk(Protocol):
         """What a delivery says.  Pure.  Raises SignatureRejected, or kernel.errors.Invalid with the path."""
 
 
-@runtime_checkable
-class Listens(Protocol):
-    """A desk that is listened to over a stream of its own."""
-
-    async def prepare(self, request: HandoverRequest) -> None:
-        """Open the stream before ``open`` is called, so that nothing said in between is lost."""
-
-
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What one poll brought, and the thread state (opaque JSON) to store together with it."""
+    """What one poll, or one stretch of a stream, brought, and the thread state (JSON) to store together with it.
+
+    ``done`` says that nothing will follow: the session at the vendor is over (a ThreadEnded or OpenFailed is among the
+    events, unless the end was ours).  ``again_in_s`` is how long the next poll should wait, 0 for one that the vendor holds.
+    """
 
     events: tuple[DeskEvent, ...]
     state: Any
+    done: bool = False
+    again_in_s: float = 0.0
 
 
 @runtime_checkable
 class Polls(Protocol):
-    """A desk that has to be asked for news."""
+    """A desk that has to be asked for news.  Exactly one poll per thread is under way at a time."""
 
     async def poll(self, thread: Thread, state: Any) -> Polled:
-        """News since ``state`` (None at first)."""
+        """News since ``state`` (at first the one that ``open`` gave the thread).
+
+        May be held by the vendor.  Every event carries a ``vendor_event_id``: after a crash the same stretch may be
+        read again.  Raises DeskError; retryable ones are tried again with growing pauses and the same state.
+        """
+
+
+@runtime_checkable
+class Listens(Protocol):
+    """A desk that is listened to over a stream, one per thread, which stands before the conversation is opened."""
+
+    async def prepare(self, request: HandoverRequest) -> Thread:
+        """The thread that ``open`` will make: its ref, and the state to begin listening with.  Idempotent on request.id.
+
+        Raises DeskError.
+        """
+
+    def listen(self, thread: Thread, state: Any) -> AsyncIterator[Polled]:
+        """Stretches of the stream since ``state``, the first one (mostly without events) as soon as the stream stands.
+
+        Ends when the stream ends, with ``done`` or without; then it is called again with the last state stored.  As for
+        polls, every event carries a ``vendor_event_id``.  Raises DeskError.
+        """
+
+
+@runtime_checkable
+class FetchesFiles(Protocol):
+    """A desk whose agents' files are only given to who has the connection's credentials."""
+
+    async def fetch_file(self, thread: Thread, file: VendorFile, *, max_bytes: int) -> bytes:
+        """The bytes of a file with ``private``.  Raises DeskError; Refused for one that is longer than ``max_bytes``."""
 
 
 @runtime_checkable

@@ -64,9 +64,24 @@ class AgentTyping(DeskEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VendorFile:
+    """A file as the vendor names it in a message.  ``size`` is in bytes, None when not told.
+
+    ``private`` says that ``url`` is answered only with the connection's credentials (see ``FetchesFiles``).
+    """
+
+    url: str
+    name: str = ""
+    media_type: str = ""
+    size: int | None = None
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentReplied(DeskEvent):
     """The agent said something.  ``message_id`` is the vendor's id of the message, when the wire has one.
 
+    ``text`` is plain text (what arrives as HTML is made plain by the desk), "" when there are only ``files``.
     ``name`` and ``avatar`` are the speaker's where the message tells them, else "" and None.
     """
 
@@ -74,6 +89,7 @@ class AgentReplied(DeskEvent):
     message_id: str | None = None
     name: str = ""
     avatar: str | None = None
+    files: tuple[VendorFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -93,23 +93,32 @@ class HandoverRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """The vendor-side conversation; ``ref`` is the vendor's own id for it.  Stored by the relay as it is."""
+    """The vendor-side conversation; ``ref`` is the vendor's own id for it.  Stored by the relay as it is.
+
+    ``state`` is what the desk has to remember of it (JSON; stored encrypted, so that a session's key may be in it);
+    desks that are listened to change it with every ``Polled``.
+    """
 
     ref: str
     connection_id: str
     conversation_id: str
     request_id: str
     bot_id: str
+    state: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file the visitor sent; ``url`` is a signed link that expires.  ``size`` is in bytes."""
+    """A file the visitor sent; ``url`` is a signed link that expires.  ``size`` is in bytes.
+
+    ``read`` fetches the bytes, for vendors to whom files are uploaded.
+    """
 
     name: str
     media_type: str
     size: int
     url: str
+    read: Callable[[], Awaitable[bytes]] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
