@@ -14,6 +14,8 @@ import pytest
 from tests.simulators.receiver import receiving, stranger
 from tests.support.command import fork
 
+from warmline.simulators.registry import SIMULATORS
+
 
 def test_it_lists_the_simulators(tmp_path: Path) -> None:
     done = fork("simulate", folder=tmp_path)
@@ -25,7 +27,7 @@ def test_it_lists_the_simulators(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nobody"], "warmline: There is no simulator called 'nobody'. There are: dixa, kustomer.\n"),
+        (["nobody"], f"warmline: There is no simulator called 'nobody'. There are: {', '.join(SIMULATORS)}.\n"),
         (["dixa", "--port", "70000"], "warmline: A port is a number up to 65535.\n"),
         (["dixa", "--webhook-url", "x"], "warmline: The webhook's address begins with http:// or https://.\n"),
     ],
