@@ -14,18 +14,12 @@ from warmline.conversations.widgets import LadderStep
 
 async def lines(stage: Stage, conversation: str, author: str) -> list[str]:
     """The texts of one kind of author, in order."""
-    events = await stage.events(conversation)
-    return [e.body.text for e in events if e.type == "message.posted" and e.body and e.body.author == author]
+    return await stage.lines(conversation, author)
 
 
 async def until_said(stage: Stage, conversation: str, author: str, said: Callable[[list[str]], bool]) -> list[str]:
     """Wait until ``said(lines)`` holds for the lines of ``author``; those lines."""
-    async with asyncio.timeout(15):
-        while True:
-            found = await lines(stage, conversation, author)
-            if said(found):
-                return found
-            await asyncio.sleep(0.02)
+    return await stage.until_said(conversation, author, said)
 
 
 async def until(holds: Callable[[], bool]) -> None:

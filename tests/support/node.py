@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -17,84 +16,27 @@ from tests.support.pair import StorePair
 from tests.support.thrift import thrift
 from warmline.accounts.access import KEY_SCOPES, SYSTEM
 from warmline.app import Node
+from warmline.conformance.stand import PAGE, Visitors, free_port
 from warmline.conversations.commands import Close
 from warmline.conversations.widgets import LadderStep, Look, Widget
-from warmline.kernel.ids import uuid7
 
-PAGE = {
-    "userAgent": "Stage/1.0",
-    "screenRes": "1280x800",
-    "language": "en",
-    "url": "https://shop.example/lamp",
-    "referrer": "",
-    "title": "Oak lamp",
-}
+__all__ = ["PAGE", "Stage", "free_port", "furnish", "guest", "housed", "leave", "staged"]
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@dataclass
-class Stage:
+@dataclass(kw_only=True)
+class Stage(Visitors):
     """A running node and what was set up in it.  ``http`` is a client; ``crm`` plays the custom CRM."""
 
-    node: Node
-    base: str
-    http: aiohttp.ClientSession
     crm: StageCrm
     bot_id: str = ""
     connection_id: str = ""
     desk_id: str = ""
-    widget_id: str = ""
     wire_key: str = ""
     v1_key: str = ""
     wire_key_id: str = ""
     v1_key_id: str = ""
     signing_secret: str = ""
-    tokens: dict[str, str] = field(default_factory=dict)
     crms: contextlib.AsyncExitStack | None = None
-
-    # -- the visitor -------------------------------------------------------------------------------------------
-
-    async def visit(self) -> str:
-        """A new visitor opens the chat; the conversation's id."""
-        session = await self.post("/widget/session", {"widget_id": self.widget_id})
-        token = session["token"]
-        started = await self.post(
-            "/widget/conversations",
-            {"widget_id": self.widget_id, "client_id": uuid7(), "page": PAGE},
-            bearer=token,
-        )
-        conversation: str = started["conversation"]
-        self.tokens[conversation] = token
-        return conversation
-
-    async def frame(self, conversation: str, **frame: Any) -> dict[str, Any]:
-        """One client frame over POST; the answer frame (``ack`` or ``refused``)."""
-        if frame["frame"] in {"message", "cancel", "end", "contact"}:
-            frame.setdefault("client_id", uuid7())
-        return await self.post(f"/widget/send?conversation={conversation}", frame, bearer=self.tokens[conversation])
-
-    async def say(self, conversation: str, text: str) -> int:
-        """The visitor says something; its seq."""
-        answer = await self.frame(conversation, frame="message", text=text)
-        assert answer["frame"] == "ack", answer
-        seq: int = answer["seq"]
-        return seq
-
-    async def post(self, path: str, body: Any, *, bearer: str = "") -> dict[str, Any]:
-        """POST JSON; the JSON answer.  Fails on any status but 2xx."""
-        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
-        async with self.http.post(self.base + path, json=body, headers=headers) as reply:
-            text = await reply.text()
-            assert reply.status < 300, (reply.status, text)
-            answer: dict[str, Any] = await reply.json() if text else {}
-            return answer
 
     # -- the CRM -------------------------------------------------------------------------------------------------
 
@@ -107,38 +49,6 @@ class Stage:
         url = f"{self.base}/agent/converse/send-message-to-widget"
         async with self.http.post(url, json=body, headers=sent) as reply:
             return reply.status, await reply.json(content_type=None)
-
-    # -- looking -------------------------------------------------------------------------------------------------
-
-    async def state(self, conversation: str) -> Any:
-        """The conversation's state as committed."""
-        state, _seq = await self.node.conversations.snapshot(conversation)
-        return state
-
-    async def events(self, conversation: str) -> list[Any]:
-        """All events of the conversation."""
-        found: list[Any] = await self.node.journal.events("conversation", conversation, limit=10_000)
-        return found
-
-    async def until(self, conversation: str, reached: Any, *, within: float = 15.0) -> Any:
-        """Wait until ``reached(state)`` holds; the state.  Woken by the journal's hand-off, not by a clock."""
-        changed = asyncio.Event()
-        stop = self.node.journal.listen(lambda _events: changed.set())
-        try:
-            async with asyncio.timeout(within):
-                while True:
-                    changed.clear()
-                    state = await self.state(conversation)
-                    if reached(state):
-                        return state
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(changed.wait(), 0.2)
-        finally:
-            stop()
-
-    async def until_stage(self, conversation: str, stage: str | None) -> Any:
-        """Wait until the handover is in ``stage`` (None: no handover)."""
-        return await self.until(conversation, lambda s: (s.handover.stage if s.handover else None) == stage)
 
 
 @contextlib.asynccontextmanager
@@ -155,7 +65,7 @@ async def staged(pair: StorePair, *, deadlines: dict[str, Any] | None = None, **
                 server = await node.open_web(ready=lambda _address: listening.set())
             serving = asyncio.create_task(server.serve())
             await listening.wait()
-            stage = Stage(node, f"http://127.0.0.1:{port}", http, crm)
+            stage = Stage(node=node, base=f"http://127.0.0.1:{port}", http=http, crm=crm)
             try:
                 await furnish(stage, deadlines or {})
                 yield stage
@@ -185,7 +95,7 @@ async def guest(house: Stage, *, deadlines: dict[str, Any] | None = None) -> Asy
     """
     assert house.crms is not None, "a guest needs a house"
     crm = await house.crms.enter_async_context(StageCrm.running())
-    stage = Stage(house.node, house.base, house.http, crm)
+    stage = Stage(node=house.node, base=house.base, http=house.http, crm=crm)
     await furnish(stage, deadlines or {})
     try:
         yield stage
