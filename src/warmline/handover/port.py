@@ -249,8 +249,10 @@ class Polls(Protocol):
     async def poll(self, thread: Thread, state: Any) -> Polled:
         """News since ``state`` (at first the one that ``open`` gave the thread).
 
-        May be held by the vendor.  Every event carries a ``vendor_event_id``: after a crash the same stretch may be
-        read again.  Raises DeskError; retryable ones are tried again with growing pauses and the same state.
+        May be held by the vendor (45 s at most).  Every event carries a ``vendor_event_id`` of its own, the same each
+        time and unique within the thread: after a crash the same stretch may be read again.  The call may be cancelled
+        at any moment.  Raises DeskError; retryable ones are tried again with growing pauses and the same state, after
+        a permanent one the thread counts as lost.
         """
 
 
@@ -261,14 +263,17 @@ class Listens(Protocol):
     async def prepare(self, request: HandoverRequest) -> Thread:
         """The thread that ``open`` will make: its ref, and the state to begin listening with.  Idempotent on request.id.
 
-        Raises DeskError.
+        It comes back to ``open`` as ``request.prepared``, with the state the stream has got to.  The thread that ``open``
+        returns has the same ref; its state is not looked at.  Raises DeskError.
         """
 
     def listen(self, thread: Thread, state: Any) -> AsyncIterator[Polled]:
         """Stretches of the stream since ``state``, the first one (mostly without events) as soon as the stream stands.
 
-        Ends when the stream ends, with ``done`` or without; then it is called again with the last state stored.  As for
-        polls, every event carries a ``vendor_event_id``.  Raises DeskError.
+        An async generator: it is closed by ``aclose``, or cancelled, at any moment.  Ends when the stream ends, with
+        ``done`` or without; then it is called again with the last state stored.  Events as for ``Polls.poll``: they wait
+        for ``open`` to have returned.  Raises DeskError: a retryable one is followed by a new stream, after a permanent
+        one the thread counts as lost.
         """
 
 

@@ -67,6 +67,7 @@ class HandoverRequest:
     conversation and of the type that the desk declares for it; ``details`` is what else is known of the visitor.
     What the visitor says after ``cursor`` (a seq) is sent by itself, whether or not it stands in the transcript.
     ``repeated`` says that an earlier try may have reached the desk without our hearing of it.
+    ``prepared`` is what ``Listens.prepare`` made, with the newest state; None for desks that do not listen.
     """
 
     id: str
@@ -87,6 +88,7 @@ class HandoverRequest:
     reply_to: str | None = None
     cursor: int = 0
     repeated: bool = False
+    prepared: Thread | None = None
     payload: Any = None
     details: Mapping[str, str] = field(default_factory=dict)
 
