@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
+from warmline.app import Node
 from warmline.simulators.script import Kind, Switches
 
 
@@ -40,11 +41,13 @@ class SeenFile:
 class Rig(ABC):
     """A vendor that runs here.  A ``talk`` is the vendor's own id of a conversation, as text.
 
-    ``key`` is the desk's key.  ``inert`` names the steps at which this vendor cannot meet trouble.
+    ``key`` is the desk's key.  ``inert`` names the steps at which this vendor cannot meet trouble.  ``repeats_reports``
+    says that a report nobody took comes again (in the rig: for at least ten seconds, since the kit restarts Warmline).
     """
 
     key: ClassVar[str]
     inert: ClassVar[frozenset[Step]] = frozenset()
+    repeats_reports: ClassVar[bool] = True
 
     @classmethod
     @asynccontextmanager
@@ -69,6 +72,10 @@ class Rig(ABC):
     def payload(self) -> str:
         """The rung's payload, "" for a desk that takes none."""
         return ""
+
+    async def meet(self, node: Node) -> None:
+        """The Warmline that is tried has started (for a desk whose people work in it); again after each restart."""
+        del node
 
     async def subscribe(self, address: str) -> None:
         """Report to ``address`` from now on (nothing to do for a vendor that is listened to)."""
