@@ -21,6 +21,12 @@ def _kustomer() -> type[Simulator]:
     return KustomerSimulator
 
 
+def _oracle() -> type[Simulator]:
+    from warmline.simulators.oracle import OracleSimulator  # noqa: PLC0415 - only the one that is wanted
+
+    return OracleSimulator
+
+
 class Listed(msgspec.Struct, frozen=True):
     """A simulator before it is loaded.  ``port`` is where it runs unless told otherwise."""
 
@@ -33,4 +39,5 @@ class Listed(msgspec.Struct, frozen=True):
 SIMULATORS: Mapping[str, Listed] = {
     "dixa": Listed("Dixa", "Generic API messaging channel, agents, signed webhooks", 8101, _dixa),
     "kustomer": Listed("Kustomer", "Chat API v2.1 with handoff, agents, signed webhooks", 8102, _kustomer),
+    "oracle": Listed("Oracle B2C Service", "Chat with a long poll per session, queue position, agents", 8104, _oracle),
 }
