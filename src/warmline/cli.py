@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
@@ -138,6 +139,43 @@ def simulate(name: str = "", /, *, host: str = "127.0.0.1", port: int | None = N
         print(*listing(), sep="\n")
         return
     run(name, host=host, port=port, webhook_url=webhook_url)
+
+
+@app.command
+def check(
+    desk: str = "",
+    /,
+    *,
+    case: list[str] | None = None,
+    report: Path | None = None,
+    store: str = "",
+    bus: str = "",
+) -> int:
+    """Hold a desk to the conformance kit: order, loss, repeats, signatures, restarts, endings, content, secrecy.
+
+    Starts the vendor's simulator and a Warmline of its own in a temporary folder, plays every case through the public
+    surfaces, and prints what came of each. Without a desk, lists the desks and the cases.
+    Exit code 0 when nothing failed, 1 otherwise.
+
+    Parameters
+    ----------
+    desk
+        Which one, for example dixa.
+    case
+        Only this case; may be given several times.
+    report
+        A file that gets the results as JSON.
+    store
+        Address of an empty PostgreSQL database to try it on, instead of the embedded store.
+    bus
+        Address of a NATS server, instead of the embedded bus.
+    """
+    from warmline.conformance.command import check_desk, print_desks
+
+    if not desk:
+        print_desks()
+        return 0
+    return 0 if check_desk(desk, case or [], report_to=report, store=store, bus=bus) else FAILED
 
 
 @keys.command

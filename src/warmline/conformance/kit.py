@@ -82,7 +82,7 @@ def choose(names: Sequence[str]) -> Sequence[Case]:
     known = load_cases()
     for name in names:
         if name not in {one.name for one in known}:
-            raise NotFound(f"The kit has no case called “{name}”. `warmline check --list` names them.")
+            raise NotFound(f"The kit has no case called “{name}”. `warmline check` lists them.")
     return [one for one in known if not names or one.name in names]
 
 
