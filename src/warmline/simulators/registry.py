@@ -21,6 +21,12 @@ def _kustomer() -> type[Simulator]:
     return KustomerSimulator
 
 
+def _freshchat() -> type[Simulator]:
+    from warmline.simulators.freshchat import FreshchatSimulator  # noqa: PLC0415 - only the one that is wanted
+
+    return FreshchatSimulator
+
+
 def _oracle() -> type[Simulator]:
     from warmline.simulators.oracle import OracleSimulator  # noqa: PLC0415 - only the one that is wanted
 
@@ -39,5 +45,6 @@ class Listed(msgspec.Struct, frozen=True):
 SIMULATORS: Mapping[str, Listed] = {
     "dixa": Listed("Dixa", "Generic API messaging channel, agents, signed webhooks", 8101, _dixa),
     "kustomer": Listed("Kustomer", "Chat API v2.1 with handoff, agents, signed webhooks", 8102, _kustomer),
+    "freshchat": Listed("Freshchat", "Conversations API v2, agents, webhooks signed with RSA", 8103, _freshchat),
     "oracle": Listed("Oracle B2C Service", "Chat with a long poll per session, queue position, agents", 8104, _oracle),
 }
