@@ -166,6 +166,8 @@ class Node:
             payloads=self.payloads,
             links=lambda conversation: (self.transcript_links.link(conversation), reply_to),
             note_health=self.connections.note_health,
+            inbound=self.inbound,
+            keyring=self.keyring,
         )
         await self._started(self.relay)
         inbox = InboxRunner(journal, clock, bus, keeper, self.keyring, self.inbound, self.connections.desk)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
 
 from warmline.conversations import events as e
-from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
+from warmline.handover.following import Follower
 from warmline.handover.pacing import Pause
 from warmline.handover.port import BotLine, Desk, DeskError, FrontEnd, LineButton, RateLimited
 from warmline.journal.journal import Journal
@@ -22,7 +21,6 @@ from warmline.kernel.errors import Conflict, NotFound
 log = structlog.get_logger()
 
 FRONT = "front"
-_READ = 200
 _TRIES = 40
 """With pauses up to 30 s this is about a quarter of an hour; a bot's words are worthless much later."""
 
@@ -42,37 +40,15 @@ class _Around(Protocol):
     def note_cursor(self, thread_id: str, seq: int) -> None: ...
 
 
-class FrontWorker:
+class FrontWorker(Follower):
     """Brings the bot's messages of one conversation to the CRM's webhook."""
 
     def __init__(self, around: _Around, row: store.ThreadRow) -> None:
+        super().__init__(around.journal, row)
         self._around = around
-        self.row = row
-        self._seen = row.cursor
         self._pending: deque[tuple[int, BotLine]] = deque()
         self._closed = False
-        self._behind = True
-        self._heard = 0
-        self._wake = asyncio.Event()
         self._pause = Pause()
-
-    def hand_off(self, events: Sequence[Recorded]) -> None:
-        """New events of the conversation; a gap is repaired from the journal."""
-        for event in events:
-            if event.seq == self._seen + 1 and not self._behind:
-                self._take(event)
-            elif event.seq > self._seen:
-                self._behind = True
-                self._heard = event.seq
-        if self._behind or self._pending or self._closed:
-            self._wake.set()
-
-    def look_up_to(self, seq: int) -> None:
-        """The conversation is committed up to ``seq``; whatever no hand-off told of is read from the journal."""
-        if seq > self._seen:
-            self._behind = True
-            self._heard = max(self._heard, seq)
-            self._wake.set()
 
     def _take(self, event: Recorded) -> None:
         self._seen = event.seq
@@ -89,6 +65,9 @@ class FrontWorker:
         elif isinstance(body, e.ConversationClosed):
             self._closed = True
 
+    def _has_work(self) -> bool:
+        return bool(self._pending) or self._closed
+
     async def run(self) -> None:
         """Work until the conversation is closed and everything is shown, or the lease is gone."""
         while self._around.fence() is not None:
@@ -102,19 +81,6 @@ class FrontWorker:
             else:
                 self._wake.clear()
                 await self._wake.wait()
-
-    async def _catch_up(self) -> None:
-        while True:
-            page = await self._around.journal.events(
-                CONVERSATION, self.row.conversation_id, after=self._seen, limit=_READ
-            )
-            for event in page:
-                if event.seq == self._seen + 1:
-                    self._take(event)
-            if len(page) < _READ:
-                # A hand-off may have come while reading, of an event that the reading was too early to find.
-                self._behind = self._seen < self._heard
-                return
 
     async def _show(self) -> None:
         seq, line = self._pending[0]
@@ -142,4 +108,4 @@ class FrontWorker:
             return
         at = self._around.clock.now()
         thread_id = self.row.id
-        await self._around.journal.write(lambda conn: store.save_thread(conn, thread_id, fence, at, **values))
+        await self._journal.write(lambda conn: store.save_thread(conn, thread_id, fence, at, **values))

@@ -19,9 +19,11 @@ from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
 from warmline.handover.bookmarks import Bookmarks
 from warmline.handover.front import FRONT, FrontWorker
+from warmline.handover.inbound import Inbound
 from warmline.handover.payloads import PayloadKind, Payloads, fill_payload, values_of
 from warmline.handover.port import Desk, DeskError, HandoverRequest, Health, Refused, Unreachable
 from warmline.handover.requests import build_request, read_history
+from warmline.handover.thread_states import ThreadStates
 from warmline.handover.thread_tables import threads
 from warmline.handover.worker import ThreadWorker
 from warmline.journal.consumers import TransactionalConsumer
@@ -32,6 +34,7 @@ from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import WarmlineError
 from warmline.platform.breaker import Breaker, BreakerPhase, BreakerPolicy
 from warmline.platform.bus import Bus
+from warmline.platform.crypto import Keyring
 from warmline.platform.typed_json import TypedJsonInvalid
 from warmline.platform.waking import woken
 
@@ -101,7 +104,7 @@ class Planner(TransactionalConsumer):
             self._plan_front(conn, event, body)
             return
         elif isinstance(body, e.VisitorErased):
-            store.forget_external_id(conn, event.stream_id)
+            store.forget_vendor_side(conn, event.stream_id)
             return
         else:
             return
@@ -158,9 +161,13 @@ class Relay:
         payloads: Payloads,
         links: Links,
         note_health: Callable[[str, Health], Awaitable[None]],
+        inbound: Inbound,
+        keyring: Keyring,
     ) -> None:
         self.journal = journal
         self.clock = clock
+        self.inbound = inbound
+        self.states = ThreadStates(keyring)
         self._bus = bus
         self._leases = leases
         self._desk = desk

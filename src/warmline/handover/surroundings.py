@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from warmline.handover import thread_store as store
+from warmline.handover.inbound import Inbound
 from warmline.handover.port import Desk, DeskError, HandoverRequest
+from warmline.handover.thread_states import ThreadStates
 from warmline.journal.journal import Journal
 from warmline.kernel.clock import Clock
 from warmline.platform.breaker import Breaker
@@ -16,6 +18,8 @@ class Surroundings(Protocol):
 
     journal: Journal
     clock: Clock
+    inbound: Inbound
+    states: ThreadStates
 
     def desk(self, connection_id: str) -> Desk:
         """The desk behind a connection.  Raises NotFound."""

@@ -20,7 +20,7 @@ class ThreadRow(msgspec.Struct, frozen=True, kw_only=True):
 
     ``kind``: ``rung`` (a handover's attempt) or ``front`` (a CRM that brings its own front end).  ``cursor`` is the
     seq of the last event that needs no more work; ``told`` says that the desk may know of the attempt; ``fence``
-    is the fencing token of the lease under which the row was last written.
+    is the fencing token of the lease under which the row was last written; ``state`` is sealed (``ThreadStates``).
     """
 
     id: str
@@ -38,6 +38,7 @@ class ThreadRow(msgspec.Struct, frozen=True, kw_only=True):
     cursor: int
     fence: int
     error: str | None
+    state: str | None = None
 
 
 _COLUMNS = [threads.c[name] for name in ThreadRow.__struct_fields__]
@@ -149,10 +150,21 @@ def save_thread(conn: sa.Connection, thread_id: str, fence: int, at: int, **valu
     return bool(done.rowcount)
 
 
-def forget_external_id(conn: sa.Connection, conversation_id: str) -> None:
-    """Purge the id that a CRM chose for a conversation: it may be a telephone number."""
+def save_state(conn: sa.Connection, thread_id: str, fence: int, at: int, state: str | None) -> bool:
+    """Write how far a thread was listened to; False when it is another holder's by now, or was purged."""
+    done = conn.execute(
+        sa.update(threads)
+        .where(threads.c.id == thread_id, threads.c.fence <= fence, threads.c.ref.is_not(None))
+        .values(fence=fence, updated_at=at, state=state)
+    )
+    return bool(done.rowcount)
+
+
+def forget_vendor_side(conn: sa.Connection, conversation_id: str) -> None:
+    """Purge the id that a CRM chose for a conversation (it may be a telephone number), and the sessions of its threads."""
     conn.execute(sa.delete(fronts).where(fronts.c.conversation_id == conversation_id))
-    conn.execute(sa.update(threads).where(threads.c.conversation_id == conversation_id).values(ref=None))
+    of_it = threads.c.conversation_id == conversation_id
+    conn.execute(sa.update(threads).where(of_it).values(ref=None, state=None))
 
 
 # Something was delivered, so a person had joined: a worker that starts behind the joining has to know.

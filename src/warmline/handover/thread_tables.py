@@ -26,6 +26,7 @@ threads = sa.Table(
     sa.Column("cursor", sa.Integer, nullable=False),
     sa.Column("fence", sa.BigInteger, nullable=False),
     sa.Column("error", sa.Text),
+    sa.Column("state", sa.Text),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("conversation_id", "handover_id", "rung", name="threads_attempt"),

@@ -10,85 +10,65 @@ import asyncio
 import contextlib
 import dataclasses
 from collections import deque
-from collections.abc import Sequence
 
 import structlog
 
 from warmline.conversations import commands as c
 from warmline.conversations import events as e
-from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
+from warmline.handover.following import Follower
+from warmline.handover.held_thread import HeldThread
+from warmline.handover.listener import Listener
 from warmline.handover.pacing import Pause
 from warmline.handover.port import (
     Availability,
     Desk,
     DeskError,
     EndReason,
+    HandoverRequest,
+    Listens,
     OutboundMessage,
     QueueRef,
     RateLimited,
     ReadsBack,
-    Thread,
+    Refused,
     VisitorLine,
 )
 from warmline.handover.surroundings import Surroundings
 from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import Conflict, NotFound
+from warmline.platform.crypto import KeyMissing, Undecryptable
 from warmline.platform.waking import woken
 
 log = structlog.get_logger()
 
 _CLOSE_TRIES = 12
 """With pauses doubling from half a second to 30 s this is about three minutes of trying to take leave."""
-_READ = 200
 _CLOCKS_DIFFER_MS = 2_000
+STANDS_WITHIN_S = 10.0
+"""How long a stream may take to stand; then the offering is tried again, while the stream is tried on."""
 _FLUSH_BEFORE_LEAVING = frozenset({"visitor_left", "closed", "idle"})
 
 
-class ThreadWorker:
+class ThreadWorker(Follower):
     """Works on one thread until it is finished or the lease is lost."""
 
     def __init__(self, around: Surroundings, row: store.ThreadRow) -> None:
+        super().__init__(around.journal, row)
         self._around = around
-        self._journal = around.journal
-        self.row = row
+        self._held = HeldThread(around, row)
         self._phase = row.phase
         # Whoever goes on where another stopped does not know whether that one's last line arrived.
         self._unsure = row.phase == "open"
-        self._connected = row.connected
         self._told = row.told
-        self._epoch = row.owner_epoch
-        self._ref = row.ref
-        self._seen = row.cursor
+        self._listener: Listener | None = None
         self._pending: deque[OutboundMessage] = deque()
         self._leaving: tuple[str, bool] | None = None
         self._followed = False
         self._stalled = False
-        self._behind = True
-        self._heard = 0
-        self._wake = asyncio.Event()
         self._pause = Pause()
 
     # -- being told ----------------------------------------------------------------------------------------------
-
-    def hand_off(self, events: Sequence[Recorded]) -> None:
-        """New events of the conversation, from the writer's hand-off.  A gap is repaired from the journal."""
-        for event in events:
-            if event.seq == self._seen + 1 and not self._behind:
-                self._take(event)
-            elif event.seq > self._seen:
-                self._behind = True
-                self._heard = event.seq
-        # An agent's words, above all, give this worker nothing to do: waking it for each costs more than they do.
-        if self._behind or self._leaving or self._pending:
-            self._wake.set()
-
-    def look_up_to(self, seq: int) -> None:
-        """The conversation is committed up to ``seq``; whatever no hand-off told of is read from the journal."""
-        if seq > self._seen:
-            self._behind = True
-            self._heard = max(self._heard, seq)
-            self._wake.set()
 
     def poke(self) -> None:
         """Look again: something outside the stream may have changed."""
@@ -103,14 +83,17 @@ class ThreadWorker:
                 line = OutboundMessage(id=body.message_id, seq=event.seq, text=body.text, at=event.at)
                 self._pending.append(line)
             return
+        if isinstance(body, e.VisitorErased) and self._leaving is None:
+            # What ended the handover may have been erased with all the rest before it was read here.
+            self._leaving = ("closed", False)
         if getattr(body, "handover_id", None) != self.row.handover_id:
             return
         mine = getattr(body, "rung", self.row.rung) == self.row.rung
         by_desk = event.actor == f"desk:{self.row.connection_id}"
         if isinstance(body, e.HandoverConnected) and mine:
-            self._connected = True
+            self._held.connected = True
         elif isinstance(body, e.HandoverPutBack) and mine:
-            self._epoch = event.owner_epoch
+            self._held.epoch = event.owner_epoch
         elif (isinstance(body, e.HandoverRungFailed) and mine) or (
             isinstance(body, e.HandoverEnded) and self._leaving is None
         ):
@@ -119,10 +102,36 @@ class ThreadWorker:
         elif isinstance(body, e.HandoverCancelled) and self._leaving is None:
             self._leaving = ("visitor_left" if body.by == "visitor" else "closed", by_desk)
 
+    def _has_work(self) -> bool:
+        return bool(self._leaving or self._pending)
+
     # -- the loop ------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Work until nothing is left to do or the lease is gone."""
+        try:
+            self._recall()
+            await self._work()
+        finally:
+            if self._listener is not None:
+                await self._listener.stop()
+
+    def _recall(self) -> None:
+        lost: DeskError | None = None
+        try:
+            self._held.recall()
+        except (KeyMissing, Undecryptable) as error:
+            # Without it nobody can be heard: what was prepared is made anew, what was opened is lost.
+            lost = Refused(error.detail, operation="listen")
+        if self._phase == "open":
+            listener = self._listen()
+            listener.go_on()
+            if lost is not None:
+                listener.give_up(lost)
+        elif lost is not None:
+            self._held.ref = None
+
+    async def _work(self) -> None:
         while self._phase != "done":
             if self._around.fence() is None:
                 return
@@ -132,7 +141,7 @@ class ThreadWorker:
                 await self._finish(*self._leaving)
             elif self._phase == "opening":
                 await self._open()
-            elif self._pending and self._connected:
+            elif self._pending and self._held.connected:
                 await self._deliver()
             else:
                 self._wake.clear()
@@ -148,17 +157,6 @@ class ThreadWorker:
         while (left := until - asyncio.get_running_loop().time()) > 0 and not (self._leaving or self._behind):
             self._wake.clear()
             await self._wait(left)
-
-    async def _catch_up(self) -> None:
-        while True:
-            page = await self._journal.events(CONVERSATION, self.row.conversation_id, after=self._seen, limit=_READ)
-            for event in page:
-                if event.seq == self._seen + 1:
-                    self._take(event)
-            if len(page) < _READ:
-                # A hand-off may have come while reading, of an event that the reading was too early to find.
-                self._behind = self._seen < self._heard
-                return
 
     # -- offering ------------------------------------------------------------------------------------------------
 
@@ -187,21 +185,55 @@ class ThreadWorker:
             if self._leaving or self._behind:
                 return
             await self._mark_told()
+            if isinstance(desk, Listens):
+                prepared = await self._prepare(desk, request)
+                if prepared is None:
+                    return
+                request = prepared
             thread = await desk.open(request)
         except DeskError as error:
             await self._open_failed(error)
             return
         self._around.answered(self.row.connection_id)
         self._pause.reset()
-        self._ref = thread.ref
         # The event before the row: a crash in between offers again under the same id, the other way round never.
         with contextlib.suppress(Conflict):
-            await self._command(c.AcceptOffer(epoch=self._epoch, thread_ref=thread.ref))
+            await self._held.command(c.AcceptOffer(epoch=self._held.epoch, thread_ref=thread.ref))
             if request.external_id:
                 # The CRM's yes is the joining: it shows its agents' words itself from here on.
-                await self._command(c.DeskSays(connection_id=self.row.connection_id, verb="joined", epoch=self._epoch))
+                await self._held.command(
+                    c.DeskSays(connection_id=self.row.connection_id, verb="joined", epoch=self._held.epoch)
+                )
         self._phase = "open"
-        await self._save(ref=thread.ref, phase="open")
+        # What is listened to already has got further than what open tells.
+        state = thread.state if self._listener is None else self._held.state
+        await self._held.learn(dataclasses.replace(thread, state=state), phase="open")
+        self._listen().go_on()
+
+    async def _prepare(self, desk: Listens, request: HandoverRequest) -> HandoverRequest | None:
+        """The request for a desk that is listened to, once the stream stands; None when something else comes first."""
+        if self._held.ref is None:
+            await self._held.learn(await desk.prepare(request))
+        listener = self._listen()
+        clock = asyncio.get_running_loop()
+        until = clock.time() + STANDS_WITHIN_S
+        while not listener.stands:
+            if listener.lost is not None:
+                raise listener.lost
+            if self._leaving or self._behind:
+                return None
+            if (left := until - clock.time()) <= 0:
+                await self._pause_for()
+                return None
+            self._wake.clear()
+            await self._wait(left)
+        return dataclasses.replace(request, prepared=self._held.thread)
+
+    def _listen(self) -> Listener:
+        if self._listener is None:
+            self._listener = Listener(self._around, self._held, changed=self.poke)
+            self._listener.start()
+        return self._listener
 
     async def _open_failed(self, error: DeskError) -> None:
         log.info(
@@ -209,17 +241,18 @@ class ThreadWorker:
         )
         if error.retryable:
             self._around.unanswered(self.row.connection_id, error)
-            await self._save(error=error.detail)
+            await self._held.save(error=error.detail)
             await self._pause_for(error)
             return
         self._around.answered(self.row.connection_id)
-        self._told = False
+        # A desk that has refused knows of nothing, unless there is a session that was prepared.
+        self._told = self._listener is not None
         await self._fail_rung("refused", error.detail)
 
     async def _fail_rung(self, reason: e.Reason, why: str) -> None:
-        await self._save(error=why)
+        await self._held.save(error=why)
         with contextlib.suppress(Conflict):
-            await self._command(c.FailRung(epoch=self._epoch, reason=reason))
+            await self._held.command(c.FailRung(epoch=self._held.epoch, reason=reason))
         # The event of the failed rung (or of whatever overtook it) is what ends this worker.
         self._behind = True
         if not self._leaving:
@@ -230,18 +263,9 @@ class ThreadWorker:
     async def _mark_told(self) -> None:
         if not self._told:
             self._told = True
-            await self._save(told=True)
+            await self._held.save(told=True)
 
     # -- delivering ----------------------------------------------------------------------------------------------
-
-    def _thread(self) -> Thread:
-        return Thread(
-            ref=self._ref or self.row.conversation_id,
-            connection_id=self.row.connection_id,
-            conversation_id=self.row.conversation_id,
-            request_id=f"{self.row.handover_id}.{self.row.rung}",
-            bot_id=self.row.bot_id,
-        )
 
     async def _deliver(self) -> None:
         item = self._pending[0]
@@ -252,9 +276,9 @@ class ThreadWorker:
         try:
             desk = self._around.desk(self.row.connection_id)
             if not (self._unsure and await self._has(desk, item)):
-                await desk.send(self._thread(), item)
+                await desk.send(self._held.thread, item)
         except (NotFound, Conflict) as error:
-            await self._park(item, error.detail)
+            await self._held.park(item, error.detail)
         except DeskError as error:
             if error.retryable:
                 self._unsure = True
@@ -263,7 +287,7 @@ class ThreadWorker:
                 await self._pause_for(error)
                 return
             self._around.answered(self.row.connection_id)
-            await self._park(item, error.detail)
+            await self._held.park(item, error.detail)
         else:
             self._around.answered(self.row.connection_id)
             await self._recover()
@@ -277,52 +301,37 @@ class ThreadWorker:
         if not isinstance(desk, ReadsBack):
             return False
         since = item.at - _CLOCKS_DIFFER_MS
-        lines = await desk.history(self._thread(), since)
+        lines = await desk.history(self._held.thread, since)
         return any(
             line.item_id == item.id if line.item_id is not None else line.text == item.text
             for line in lines
             if isinstance(line, VisitorLine)
         )
 
-    async def _park(self, item: OutboundMessage, why: str) -> None:
-        row = self.row
-        at = self._around.clock.now()
-        await self._journal.write(
-            lambda conn: store.park_message(
-                conn,
-                conversation_id=row.conversation_id,
-                message_id=item.id,
-                thread_id=row.id,
-                connection_id=row.connection_id,
-                seq=item.seq,
-                reason=why,
-                at=at,
-            )
-        )
-        await self._command(c.Park(message_id=item.id, connection_id=row.connection_id, reason=why))
-
     async def _stall(self) -> None:
         if not self._stalled:
             self._stalled = True
             with contextlib.suppress(Conflict):
-                await self._command(c.Stall(epoch=self._epoch, connection_id=self.row.connection_id))
+                await self._held.command(c.Stall(epoch=self._held.epoch, connection_id=self.row.connection_id))
 
     async def _recover(self) -> None:
         if self._stalled:
             self._stalled = False
-            await self._command(c.Recover(epoch=self._epoch, connection_id=self.row.connection_id))
+            await self._held.command(c.Recover(epoch=self._held.epoch, connection_id=self.row.connection_id))
 
     # -- taking leave --------------------------------------------------------------------------------------------
 
     async def _finish(self, reason: str, by_desk: bool) -> None:
-        if self._connected and not by_desk and reason in _FLUSH_BEFORE_LEAVING:
+        if self._held.connected and not by_desk and reason in _FLUSH_BEFORE_LEAVING:
             await self._flush()
-        if self._connected and not self._followed:
+        if self._held.connected and not self._followed:
             await self._park_rest()
         if self._told and not by_desk:
             await self._say_goodbye(reason)
+        if self._listener is not None:
+            await self._listener.stop()
         self._phase = "done"
-        await self._save(phase="done", connected=self._connected)
+        await self._held.save(phase="done", state=None)
 
     async def _flush(self) -> None:
         """Bring what the visitor said before leaving; a desk that does not take it now will not get it."""
@@ -332,13 +341,13 @@ class ThreadWorker:
                 item = self._pending[0]
                 try:
                     desk = self._around.desk(self.row.connection_id)
-                    await desk.send(self._thread(), item)
+                    await desk.send(self._held.thread, item)
                 except (DeskError, NotFound, Conflict) as error:
                     if isinstance(error, DeskError) and error.retryable:
                         break
-                    await self._park(item, error.detail)
+                    await self._held.park(item, error.detail)
                 self._pending.popleft()
-                await self._save(cursor=item.seq)
+                await self._held.save(cursor=item.seq)
                 if len(self._pending) == before:
                     break
             if not self._pending:
@@ -349,9 +358,9 @@ class ThreadWorker:
         """No desk follows that would get them: the visitor is told, and people may send them again."""
         while self._pending and self._around.fence() is not None:
             item = self._pending[0]
-            await self._park(item, "The handover ended before this could be delivered.")
+            await self._held.park(item, "The handover ended before this could be delivered.")
             self._pending.popleft()
-            await self._save(cursor=item.seq)
+            await self._held.save(cursor=item.seq)
 
     async def _say_goodbye(self, reason: str) -> None:
         for _try in range(_CLOSE_TRIES):
@@ -359,27 +368,13 @@ class ThreadWorker:
                 return
             try:
                 desk = self._around.desk(self.row.connection_id)
-                await desk.close(self._thread(), EndReason(reason))
+                await desk.close(self._held.thread, EndReason(reason))
             except (NotFound, Conflict):
                 return
             except DeskError as error:
                 if not error.retryable:
-                    await self._save(error=error.detail)
+                    await self._held.save(error=error.detail)
                     return
                 await asyncio.sleep(self._pause.next(error.retry_after if isinstance(error, RateLimited) else None))
             else:
                 return
-
-    # -- writing -------------------------------------------------------------------------------------------------
-
-    async def _command(self, command: c.Command) -> None:
-        await self._journal.append(CONVERSATION, self.row.conversation_id, command, actor="relay")
-
-    async def _save(self, **values: object) -> None:
-        fence = self._around.fence()
-        if fence is None:
-            return
-        at = self._around.clock.now()
-        thread_id = self.row.id
-        values.setdefault("connected", self._connected)
-        await self._journal.write(lambda conn: store.save_thread(conn, thread_id, fence, at, **values))

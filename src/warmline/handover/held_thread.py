@@ -1,0 +1,90 @@
+"""A thread while a node works on it: what is known of it, and how that is written under the lease's fence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from warmline.conversations import commands as c
+from warmline.conversations.kind import CONVERSATION
+from warmline.handover import thread_store as store
+from warmline.handover.port import OutboundMessage, Thread
+from warmline.handover.surroundings import Surroundings
+
+
+class HeldThread:
+    """One attempt at a desk, shared by the worker that speaks and the listener that hears.
+
+    ``ref`` is the vendor's id once it is known, ``state`` what the desk wants remembered, ``epoch`` the owner's epoch
+    under which the desk speaks, ``connected`` whether a person has joined.
+    """
+
+    def __init__(self, around: Surroundings, row: store.ThreadRow) -> None:
+        self._around = around
+        self._journal = around.journal
+        self.row = row
+        self.ref = row.ref
+        self.state: Any = None
+        self.epoch = row.owner_epoch
+        self.connected = row.connected
+
+    @property
+    def thread(self) -> Thread:
+        """What the desk is given."""
+        return Thread(
+            ref=self.ref or self.row.conversation_id,
+            connection_id=self.row.connection_id,
+            conversation_id=self.row.conversation_id,
+            request_id=f"{self.row.handover_id}.{self.row.rung}",
+            bot_id=self.row.bot_id,
+            state=self.state,
+        )
+
+    def recall(self) -> None:
+        """Read the state from the row.  Raises KeyMissing, Undecryptable."""
+        self.state = self._around.states.unseal(self.row.id, self.row.state)
+
+    async def command(self, command: c.Command) -> None:
+        """Append a command of the relay to the conversation.  Raises Conflict."""
+        await self._journal.append(CONVERSATION, self.row.conversation_id, command, actor="relay")
+
+    async def save(self, **values: object) -> None:
+        """Write columns of the row; nothing when the lease is not ours any more."""
+        fence = self._around.fence()
+        if fence is None:
+            return
+        at = self._around.clock.now()
+        values.setdefault("connected", self.connected)
+        await self._journal.write(lambda conn: store.save_thread(conn, self.row.id, fence, at, **values))
+
+    async def learn(self, thread: Thread, **values: object) -> None:
+        """Take ref and state from the desk and write them, with other columns."""
+        self.ref, self.state = thread.ref, thread.state
+        await self.save(ref=self.ref, state=self._around.states.seal(self.row.id, self.state), **values)
+
+    async def keep(self, state: Any) -> bool:
+        """Remember how far the desk was listened to; False when that is not for us to write any more."""
+        fence = self._around.fence()
+        if fence is None:
+            return False
+        at, sealed = self._around.clock.now(), self._around.states.seal(self.row.id, state)
+        kept = await self._journal.write(lambda conn: store.save_state(conn, self.row.id, fence, at, sealed))
+        if kept:
+            self.state = state
+        return kept
+
+    async def park(self, item: OutboundMessage, why: str) -> None:
+        """Put a message aside that its desk would not take; people may send it again."""
+        row, at = self.row, self._around.clock.now()
+        await self._journal.write(
+            lambda conn: store.park_message(
+                conn,
+                conversation_id=row.conversation_id,
+                message_id=item.id,
+                thread_id=row.id,
+                connection_id=row.connection_id,
+                seq=item.seq,
+                reason=why,
+                at=at,
+            )
+        )
+        await self.command(c.Park(message_id=item.id, connection_id=row.connection_id, reason=why))
