@@ -5,11 +5,13 @@ from __future__ import annotations
 from warmline.platform.outgoing.client import Outgoing, Target, prepare_headers
 from warmline.platform.outgoing.errors import ReplyTooLarge, TargetRefused, TimedOut, Unreachable
 from warmline.platform.outgoing.reply import Reply
+from warmline.platform.outgoing.streaming import Stream
 
 __all__ = [
     "Outgoing",
     "Reply",
     "ReplyTooLarge",
+    "Stream",
     "Target",
     "TargetRefused",
     "TimedOut",

@@ -7,11 +7,12 @@ resolver for literal addresses, and a name may answer differently the second tim
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import re
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,10 +27,13 @@ from warmline.kernel.errors import Invalid, WarmlineError
 from warmline.platform.addresses import SETTING, AllowList, canonical, denied, parse_address
 from warmline.platform.outgoing.errors import ReplyTooLarge, TargetRefused, TimedOut, Unreachable
 from warmline.platform.outgoing.reply import Reply, read_body
+from warmline.platform.outgoing.streaming import Stream
 
 HTTP_SETTING = "WARMLINE_ALLOW_HTTP_TARGETS"
 DEFAULT_MAX_BYTES = 65_536
 CONNECT_S = 5.0
+HELD_FROM_S = 20.0
+"""Calls with more time than this do not take a place among the pooled connections."""
 # uvicorn and Node close an idle connection after 5 s: leaving first keeps POSTs off connections that are just dying.
 KEEPALIVE_S = 4.0
 DNS_TTL_S = 10
@@ -114,7 +118,7 @@ class Outgoing:
         self._resolver = resolver
         self._dns_ttl_s = dns_ttl_s
         self._tls = tls
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._targets: dict[str, Target] = {}
 
     async def start(self) -> None:
@@ -123,8 +127,8 @@ class Outgoing:
 
     async def stop(self) -> None:
         """Close every connection; a later request opens a new pool."""
-        session, self._session = self._session, None
-        if session is not None:
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
             await session.close()
 
     def target(self, url: str) -> Target:
@@ -168,38 +172,64 @@ class Outgoing:
     ) -> Reply:
         """One exchange: names, connection, request, whole reply, all within ``timeout_s`` seconds.
 
+        A call with more than ``HELD_FROM_S`` seconds is one the other side may hold until it has news.
         ``max_bytes`` caps the decompressed body.  A POST or PATCH is never sent twice, unless ``idempotent`` says
         that the other side recognises a repetition: then a connection that died without an answer is tried again
         once.  Raises TargetRefused, Unreachable, TimedOut, ReplyTooLarge; Invalid for bad headers.
         """
         target = url if isinstance(url, Target) else self.target(url)
-        attempt = _Attempt(target)
-        before = _attempt.set(attempt)
-        prepared = headers if isinstance(headers, CIMultiDictProxy) else prepare_headers(headers or {})
-        try:
+        # What may be held has connections of its own: it would keep all other calls to that host waiting.
+        session = self._ready(held=timeout_s > HELD_FROM_S)
+        with _asking(target, timeout_s):
+            prepared = headers if isinstance(headers, CIMultiDictProxy) else prepare_headers(headers or {})
             async with asyncio.timeout(timeout_s):
                 try:
-                    return await self._exchange(method, target, prepared, body, max_bytes)
+                    return await self._exchange(session, method, target, prepared, body, max_bytes)
                 except _DIED as error:
                     if not idempotent or isinstance(error, aiohttp.ClientConnectorError):
                         raise
-                return await self._exchange(method, target, prepared, body, max_bytes)
-        except aiohttp.ConnectionTimeoutError as error:
-            detail = f"No connection to {target.place} within {CONNECT_S:g} seconds."
-            raise TimedOut(detail, maybe_sent=False) from error
-        except TimeoutError as error:
-            detail = f"{target.place} did not answer within {timeout_s:g} seconds."
-            raise TimedOut(detail) from error
-        except aiohttp.ClientError as error:
-            raise _translated(error, attempt) from error
+                return await self._exchange(session, method, target, prepared, body, max_bytes)
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str | Target,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        begin_s: float = 10.0,
+        idle_s: float,
+    ) -> AsyncIterator[Stream]:
+        """A reply without an end: status and headers within ``begin_s`` seconds, then its chunks.
+
+        After ``idle_s`` seconds of silence it counts as broken; there is no other limit of time.  The checks are those of
+        ``request``; nothing is tried again, redirects are not followed, compression is not offered.  The connection is
+        closed with the block.  Raises as ``request`` does; the chunks raise as ``Stream`` says.
+        """
+        target = url if isinstance(url, Target) else self.target(url)
+        prepared = CIMultiDict(prepare_headers(headers or {}))
+        prepared["Accept-Encoding"] = "identity"
+        session = self._ready(held=True)
+        with _asking(target, begin_s):
+            async with asyncio.timeout(begin_s):
+                response = await session.request(method, target.url, headers=prepared, data=body, allow_redirects=False)
+        try:
+            yield Stream(response, target.place, idle_s)
         finally:
-            _attempt.reset(before)
+            response.close()
 
     async def _exchange(
-        self, method: str, target: Target, headers: CIMultiDictProxy[str], body: bytes | None, max_bytes: int
+        self,
+        session: aiohttp.ClientSession,
+        method: str,
+        target: Target,
+        headers: CIMultiDictProxy[str],
+        body: bytes | None,
+        max_bytes: int,
     ) -> Reply:
         data = io.BytesIO(body) if body is not None and len(body) > _DIRECT_BODY_BYTES else body
-        response = await self._ready().request(method, target.url, headers=headers, data=data, allow_redirects=False)
+        response = await session.request(method, target.url, headers=headers, data=data, allow_redirects=False)
         try:
             content = await read_body(response, target.place, max_bytes)
         except ReplyTooLarge as error:
@@ -211,18 +241,19 @@ class Outgoing:
             raise
         return Reply(response.status, response.headers, content)
 
-    def _ready(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _ready(self, *, held: bool = False) -> aiohttp.ClientSession:
+        session = self._sessions.get(held)
+        if session is None:
             connector = aiohttp.TCPConnector(
                 socket_factory=self._socket,
                 resolver=self._resolver or aiohttp.ThreadedResolver(),
                 ttl_dns_cache=self._dns_ttl_s,
                 keepalive_timeout=KEEPALIVE_S,
-                limit=self._total,
-                limit_per_host=self._per_host,
+                limit=0 if held else self._total,
+                limit_per_host=0 if held else self._per_host,
                 ssl=self._tls or True,
             )
-            self._session = aiohttp.ClientSession(
+            session = self._sessions[held] = aiohttp.ClientSession(
                 connector=connector,
                 # The whole exchange has one deadline (asyncio.timeout); here only what can fail earlier.
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
@@ -235,7 +266,7 @@ class Outgoing:
                 max_field_size=_MAX_HEADER_BYTES,
                 max_headers=_MAX_HEADERS,
             )
-        return self._session
+        return session
 
     def _check(self, text: str) -> Target:
         if len(text) > _MAX_URL:
@@ -280,6 +311,25 @@ class Outgoing:
                 attempt.refused.append(f"{canonical(address) if address else where[0]} ({reason})")
             raise _AddressRefusedError(reason)
         return socket.socket(family=family, type=kind, proto=protocol)
+
+
+@contextlib.contextmanager
+def _asking(target: Target, seconds: float) -> Iterator[None]:
+    """Make sockets for this target, and say what went wrong in our words."""
+    attempt = _Attempt(target)
+    before = _attempt.set(attempt)
+    try:
+        yield
+    except aiohttp.ConnectionTimeoutError as error:
+        detail = f"No connection to {target.place} within {CONNECT_S:g} seconds."
+        raise TimedOut(detail, maybe_sent=False) from error
+    except TimeoutError as error:
+        detail = f"{target.place} did not answer within {seconds:g} seconds."
+        raise TimedOut(detail) from error
+    except aiohttp.ClientError as error:
+        raise _translated(error, attempt) from error
+    finally:
+        _attempt.reset(before)
 
 
 def _translated(error: aiohttp.ClientError, attempt: _Attempt) -> WarmlineError:
