@@ -33,6 +33,12 @@ def _oracle() -> type[Simulator]:
     return OracleSimulator
 
 
+def _salesforce() -> type[Simulator]:
+    from warmline.simulators.salesforce import SalesforceSimulator  # noqa: PLC0415 - only the one that is wanted
+
+    return SalesforceSimulator
+
+
 class Listed(msgspec.Struct, frozen=True):
     """A simulator before it is loaded.  ``port`` is where it runs unless told otherwise."""
 
@@ -47,4 +53,5 @@ SIMULATORS: Mapping[str, Listed] = {
     "kustomer": Listed("Kustomer", "Chat API v2.1 with handoff, agents, signed webhooks", 8102, _kustomer),
     "freshchat": Listed("Freshchat", "Conversations API v2, agents, webhooks signed with RSA", 8103, _freshchat),
     "oracle": Listed("Oracle B2C Service", "Chat with a long poll per session, queue position, agents", 8104, _oracle),
+    "salesforce": Listed("Salesforce", "Enhanced Chat (MIAW v2), agents, event stream", 8107, _salesforce),
 }

@@ -1,0 +1,152 @@
+"""The agent page's view of a simulated Salesforce."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from warmline.simulators.base import VendorRefusal
+from warmline.simulators.board import ActRefused, Button, Card, Choice, Line
+from warmline.simulators.salesforce.state import Agent, Conversation, Entry, Queue
+
+if TYPE_CHECKING:
+    from warmline.simulators.salesforce.simulator import SalesforceSimulator
+
+_OPEN = frozenset({"waiting", "held", "idle"})
+_HELD = frozenset({"held"})
+_SIDES: Mapping[str, Literal["visitor", "agent", "bot"]] = {"EndUser": "visitor", "Agent": "agent"}
+
+
+class SalesforceBoard:
+    """Cards, buttons and acts."""
+
+    def __init__(self, vendor: SalesforceSimulator) -> None:
+        self._vendor = vendor
+
+    def cards(self) -> Sequence[Card]:
+        """All conversations, newest first."""
+        return [self._card(one) for one in reversed(self._vendor.conversations)]
+
+    def buttons(self) -> Sequence[Button]:
+        """What a rep and the org can do."""
+        agents = Choice("agent", "Agent", tuple((one.id, one.name) for one in self._vendor.agents))
+        queues = Choice("queue", "Queue", tuple((one.id, one.name) for one in self._vendor.queues))
+        waiting = frozenset({"waiting"})
+        return (
+            Button(act="join", label="Accept", when=_OPEN, choice=agents, strong=True),
+            Button(act="type", label="Type", when=_HELD),
+            Button(act="stop", label="Stop typing", when=_HELD),
+            Button(act="read", label="Read", when=_HELD),
+            Button(act="decline", label="Decline", when=waiting),
+            Button(act="fail", label="Nobody is there", when=waiting),
+            Button(act="unassign", label="Leave", when=_HELD),
+            Button(act="to-agent", label="To this agent", when=_OPEN, choice=agents),
+            Button(act="to-queue", label="To this queue", when=_OPEN, choice=queues),
+            Button(act="disappear", label="Disappear", when=_HELD),
+            Button(act="quiet", label="Set inactive", when=_HELD),
+            Button(act="unknown", label="Unknown event", when=_OPEN | {"ended"}),
+            Button(act="drop", label="Break the stream", when=_OPEN | {"ended"}),
+            Button(act="expire", label="Let the token expire", when=_OPEN | {"ended"}),
+            Button(act="close", label="End session", when=_OPEN),
+        )
+
+    async def do(self, act: str, conversation: str, fields: Mapping[str, str]) -> None:
+        """One act of the page."""
+        vendor, one = self._vendor, conversation
+        acts: Mapping[str, Callable[[], Awaitable[object]]] = {
+            "say": lambda: vendor.agent_says(one, fields.get("text", "")),
+            "sample": lambda: vendor.agent_sends_sample(one, fields.get("sample", "")),
+            "join": lambda: vendor.agent_joins(one, self._agent(fields)),
+            "type": lambda: vendor.agent_types(one),
+            "stop": lambda: vendor.agent_types(one, on=False),
+            "read": lambda: vendor.agent_reads(one),
+            "decline": lambda: vendor.decline(one),
+            "fail": lambda: vendor.fail_routing(one),
+            "unassign": lambda: vendor.unassign(one),
+            "to-agent": lambda: vendor.transfer_to_agent(one, self._agent(fields)),
+            "to-queue": lambda: vendor.transfer_to_queue(one, self._queue(fields)),
+            "disappear": lambda: vendor.disappear(one),
+            "quiet": lambda: vendor.go_quiet(one),
+            "unknown": lambda: vendor.send_unknown_event(one),
+            "drop": lambda: vendor.drop_stream(one),
+            "expire": lambda: vendor.expire_tokens(one),
+            "close": lambda: vendor.close(one),
+        }
+        found = vendor.org.conversations.get(one)
+        if found is None:
+            raise ActRefused("There is no such conversation.")
+        if act not in acts:
+            raise ActRefused("An agent of Salesforce cannot do that.")
+        if act in {"say", "sample"} and (found.over or not found.agent_id):
+            raise ActRefused("Accept the conversation first: only its agent can write.")
+        if act == "read" and not found.said_by("EndUser"):
+            raise ActRefused("The visitor has not written yet.")
+        try:
+            await acts[act]()
+        except VendorRefusal as refusal:
+            raise ActRefused(refusal.note or refusal.message) from refusal
+
+    def targets(self) -> Sequence[str]:
+        """Nowhere."""
+        return ()
+
+    def subscribe(self, url: str) -> None:
+        """There is nothing to subscribe."""
+        raise ActRefused(f"Salesforce sends no webhooks to {url}: Warmline listens to its event stream.")
+
+    def credentials(self) -> Sequence[tuple[str, str]]:
+        """What Warmline asks for when a Salesforce is connected."""
+        vendor = self._vendor
+        return (
+            ("Address of the messaging service", vendor.url),
+            ("Organization id", vendor.org.id),
+            ("API name of the deployment", vendor.developer_name),
+        )
+
+    # --------------------------------------------------------------------------------------------- inside
+    def _agent(self, fields: Mapping[str, str]) -> Agent:
+        return self._vendor.org.agent(fields.get("agent", "")) or self._vendor.agents[0]
+
+    def _queue(self, fields: Mapping[str, str]) -> Queue:
+        return self._vendor.org.queue(fields.get("queue", "")) or self._vendor.queues[0]
+
+    def _card(self, one: Conversation) -> Card:
+        queue = self._vendor.org.queue(one.queue_id)
+        state, text = self._state(one)
+        listening = sum(stream.visitor == one.visitor for stream in self._vendor.streams.open)
+        facts = {
+            "Session": f"{one.session_id}, {one.status}",
+            "Routing": one.routing_status,
+            "Queue": queue.name if queue else "",
+            "Language": one.language or "",
+            "Open streams": str(listening),
+            **{name: str(value) for name, value in one.routing_attributes.items()},
+        }
+        return Card(
+            id=one.id,
+            title=str(one.routing_attributes.get("_firstName") or "Guest"),
+            state=state,
+            state_text=text,
+            lines=tuple(_line(entry) for entry in one.messages),
+            facts=tuple((label, value) for label, value in facts.items() if value),
+            activity=tuple(one.activity),
+        )
+
+    def _state(self, one: Conversation) -> tuple[Literal["waiting", "held", "idle", "ended"], str]:
+        agent = self._vendor.org.agent(one.agent_id)
+        if one.over:
+            return "ended", "Closed" if one.closed else one.status
+        if agent is not None:
+            return "held", agent.name if agent.online else f"{agent.name}, gone"
+        queue = self._vendor.org.queue(one.queue_id)
+        return ("waiting", f"Waits in {queue.name}") if queue else ("idle", "Not routed yet")
+
+
+def _line(entry: Entry) -> Line:
+    return Line(
+        side=_SIDES.get(entry.role, "bot"),
+        name=entry.name,
+        text=entry.text,
+        at=entry.at,
+        files=tuple((file.url, file.name) for file in entry.files if file.url.startswith(("http://", "https://"))),
+    )
