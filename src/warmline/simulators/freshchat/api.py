@@ -16,10 +16,10 @@ from aiohttp import web
 from warmline.kernel.clock import Clock
 from warmline.kernel.ids import uuid7
 from warmline.simulators.base import Ask, Route, VendorRefusal
+from warmline.simulators.forms import parts
 from warmline.simulators.freshchat import answers, bodies
 from warmline.simulators.freshchat.office import Office
 from warmline.simulators.freshchat.state import Upload, User
-from warmline.simulators.freshchat.uploads import uploaded
 
 DOWNLOAD = "files.download"
 _PAGE = 10
@@ -191,7 +191,13 @@ class Api:
         return said({"url": self._address(one), "content_type": one.content_type})
 
     def _keep(self, ask: Ask, names: Sequence[str]) -> Upload:
-        one = uploaded(ask.headers.get("Content-Type", ""), ask.body, names)
+        """The file of the form.  That it stands under ``file`` is reported, ``image`` for a picture is assumed."""
+        given = next((part for part in parts(ask) if part.filename and part.field in names), None)
+        if given is None:
+            raise VendorRefusal(400, bodies.INVALID, note=f"multipart/form-data with a file under {' or '.join(names)}")
+        # The name is part of an address later.
+        name = given.filename.replace("/", "_").replace("\\", "_")
+        one = Upload(id=uuid7(), name=name, content_type=given.media_type, body=given.content)
         self._account.uploads[one.id] = one
         return one
 
