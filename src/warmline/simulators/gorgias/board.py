@@ -1,0 +1,161 @@
+"""The agent page's view of a simulated Gorgias."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from warmline.simulators.base import VendorRefusal
+from warmline.simulators.board import ActRefused, Button, Card, Choice, Line
+from warmline.simulators.gorgias.state import NOTE, Message, Team, Ticket, User
+
+if TYPE_CHECKING:
+    from warmline.simulators.gorgias.simulator import GorgiasSimulator
+
+_OPEN = frozenset({"waiting", "held"})
+State = Literal["waiting", "held", "idle", "ended"]
+
+
+class GorgiasBoard:
+    """Cards, buttons and acts."""
+
+    def __init__(self, vendor: GorgiasSimulator) -> None:
+        self._vendor = vendor
+
+    def cards(self) -> Sequence[Card]:
+        """All tickets, newest first."""
+        return [self._card(one) for one in reversed(self._vendor.conversations)]
+
+    def buttons(self) -> Sequence[Button]:
+        """What Gorgias lets an agent do."""
+        agents = Choice("agent", "Agent", tuple((str(one.id), one.name) for one in self._vendor.agents))
+        teams = Choice("team", "Team", tuple((str(one.id), one.name) for one in self._vendor.teams))
+        return (
+            Button(act="join", label="Take it", when=_OPEN, choice=agents, strong=True),
+            Button(act="unassign", label="Let it go", when=frozenset({"held"})),
+            Button(act="to-agent", label="To this agent", when=_OPEN, choice=agents),
+            Button(act="to-team", label="To this team", when=_OPEN, choice=teams),
+            Button(act="note", label="Write a note", when=_OPEN | {"ended"}),
+            Button(act="fail", label="Last answer fails", when=_OPEN | {"ended"}),
+            Button(act="disappear", label="Disappear", when=frozenset({"held"})),
+            Button(act="unknown", label="Unknown event", when=_OPEN | {"ended"}),
+            Button(act="close", label="Close", when=_OPEN),
+            Button(act="reopen", label="Reopen", when=frozenset({"ended"})),
+        )
+
+    async def do(self, act: str, conversation: str, fields: Mapping[str, str]) -> None:
+        """One act of the page."""
+        vendor = self._vendor
+        if not conversation.isdecimal():
+            raise ActRefused("There is no such ticket.")
+        one = int(conversation)
+        acts: Mapping[str, Callable[[], Awaitable[object]]] = {
+            "say": lambda: vendor.agent_says(one, fields.get("text", "")),
+            "sample": lambda: vendor.agent_sends_sample(one, fields.get("sample", "")),
+            "note": lambda: vendor.agent_notes(one, "For colleagues only."),
+            "join": lambda: vendor.agent_joins(one, self._agent(fields)),
+            "unassign": lambda: vendor.unassign(one),
+            "to-agent": lambda: vendor.transfer_to_agent(one, self._agent(fields)),
+            "to-team": lambda: vendor.transfer_to_team(one, self._team(fields)),
+            "fail": lambda: vendor.fail_last(one),
+            "disappear": lambda: vendor.disappear(one),
+            "unknown": lambda: vendor.send_unknown_event(one),
+            "close": lambda: vendor.close(one),
+            "reopen": lambda: vendor.reopen(one),
+        }
+        if act not in acts:
+            raise ActRefused("An agent of Gorgias cannot do that.")
+        try:
+            await acts[act]()
+        except VendorRefusal as refusal:
+            raise ActRefused(refusal.note or refusal.message) from refusal
+
+    def targets(self) -> Sequence[str]:
+        """Where webhooks go."""
+        return [one.http.url for one in self._vendor.integrations]
+
+    def subscribe(self, url: str) -> None:
+        """Send all triggers to ``url``, and nowhere else."""
+        before = [one.id for one in self._vendor.integrations]
+        try:
+            self._vendor.subscribe(url)
+        except VendorRefusal as refusal:
+            raise ActRefused("A webhook's address begins with http:// or https://.") from refusal
+        for one in before:
+            self._vendor.unsubscribe(one)
+
+    def credentials(self) -> Sequence[tuple[str, str]]:
+        """What Warmline asks for when a Gorgias is connected."""
+        vendor = self._vendor
+        return (
+            ("Address of the API", f"{vendor.url}/api"),
+            ("E-mail", vendor.email),
+            ("API key", vendor.token),
+            ("Webhook secret", vendor.secret),
+            *((f"Team {team.name}", str(team.id)) for team in vendor.teams),
+        )
+
+    # --------------------------------------------------------------------------------------------- inside
+    def _agent(self, fields: Mapping[str, str]) -> User:
+        chosen = fields.get("agent", "")
+        return next((one for one in self._vendor.agents if str(one.id) == chosen), self._vendor.agents[0])
+
+    def _team(self, fields: Mapping[str, str]) -> Team:
+        chosen = fields.get("team", "")
+        return next((one for one in self._vendor.teams if str(one.id) == chosen), self._vendor.teams[0])
+
+    def _card(self, one: Ticket) -> Card:
+        account = self._vendor.account
+        asks, team = account.customers[one.customer_id], account.team(one.assignee_team_id)
+        state, text = self._state(one, team)
+        facts = {
+            "Number": str(one.id),
+            "E-mail": asks.email or "",
+            "Subject": one.subject or "",
+            "Channel": one.channel,
+            "Team": team.name if team else "",
+            "Tags": ", ".join(one.tags),
+            "Mailed": str(sum(mail.ticket_id == one.id for mail in self._vendor.mailed) or ""),
+            **{f"Field {name}": str(each["value"]) for name, each in one.custom_fields.items()},
+            **{name: str(value) for name, value in (one.meta if isinstance(one.meta, dict) else {}).items()},
+        }
+        return Card(
+            id=str(one.id),
+            title=asks.name or asks.email or "Somebody",
+            state=state,
+            state_text=text,
+            lines=tuple(self._line(message) for message in sorted(one.messages, key=lambda each: each.created_at)),
+            facts=tuple((label, value) for label, value in facts.items() if value),
+            activity=tuple(one.activity),
+        )
+
+    def _state(self, one: Ticket, team: Team | None) -> tuple[State, str]:
+        agent = self._vendor.account.user(one.assignee_user_id)
+        if one.status == "closed":
+            return "ended", "Closed"
+        if agent is not None:
+            return "held", agent.name if agent.online else f"{agent.name}, gone"
+        return "waiting", f"Waits in {team.name}" if team else "Waits"
+
+    def _line(self, message: Message) -> Line:
+        account = self._vendor.account
+        side: Literal["visitor", "agent", "bot", "note"] = "agent" if message.from_agent else "visitor"
+        if message.from_agent and message.sender_id == account.owner.id:
+            side = "bot"
+        if message.channel == NOTE:
+            side = "note"
+        if message.from_agent:
+            author = account.user(message.sender_id)
+            name = author.name if author else "Somebody of the shop"
+        else:
+            asks = account.customers.get(message.sender_id)
+            name = (asks.name or asks.email or "Visitor") if asks else "Visitor"
+        html_only = message.body_text is None and message.body_html is not None
+        return Line(
+            side=side,
+            name=name,
+            text=message.stripped_text or message.body_text or message.body_html or "",
+            at=message.created_at,
+            kind="Html" if html_only else "failed" if message.failed_at else "",
+            files=tuple((one.url, one.name) for one in message.attachments if one.url.startswith("http")),
+        )
