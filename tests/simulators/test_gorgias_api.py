@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import aiohttp
@@ -268,14 +267,12 @@ async def test_a_lost_answer_leaves_the_message_behind() -> None:
         assert listed[0]["sent_datetime"].startswith(SENT[:19])
 
 
-async def test_sent_datetime_of_a_customer_line_is_asked_for_too_unless_read_otherwise() -> None:
+@pytest.mark.parametrize(("sends", "mails"), [(True, 2), (False, 1)])
+async def test_a_customers_line_is_mailed_as_well_unless_read_otherwise(sends: bool, mails: int) -> None:
     loose = {"channel": "email", "via": "api", "from_agent": False, "body_text": "Mine"}
-    for sends in (True, False):
-        reading = Assumptions(customer_lines_are_sent=sends)
-        async with meeting(script=FREE, assumptions=reading) as (vendor, me, _hook):
-            number = await handed_over(me)
-            await me.good("POST", f"/tickets/{number}/messages", loose)
-            later = await me.good("POST", f"/tickets/{number}/messages", {**loose, "from_agent": True})
-            async with asyncio.timeout(5):
-                await vendor.changes.until(lambda later=later: later["id"] in [one.message_id for one in vendor.mailed])
-            assert len(vendor.mailed) == (2 if sends else 1)
+    async with meeting(script=FREE, assumptions=Assumptions(customer_lines_are_sent=sends)) as (vendor, me, _hook):
+        number = await handed_over(me)
+        await me.good("POST", f"/tickets/{number}/messages", loose)
+        later = await me.good("POST", f"/tickets/{number}/messages", {**loose, "from_agent": True})
+        await vendor.changes.until(lambda: later["id"] in [one.message_id for one in vendor.mailed])
+        assert len(vendor.mailed) == mails
