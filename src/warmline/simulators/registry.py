@@ -65,7 +65,7 @@ SIMULATORS: Mapping[str, Listed] = {
     "kustomer": Listed("Kustomer", "Chat API v2.1 with handoff, agents, signed webhooks", 8102, _kustomer),
     "freshchat": Listed("Freshchat", "Conversations API v2, agents, webhooks signed with RSA", 8103, _freshchat),
     "oracle": Listed("Oracle B2C Service", "Chat with a long poll per session, queue position, agents", 8104, _oracle),
+    "sunco": Listed("Sunshine Conversations", "API v2, switchboard, agents of Zendesk, webhooks", 8105, _sunco),
     "gorgias": Listed("Gorgias", "Tickets with messages, agents, HTTP integrations as webhooks", 8106, _gorgias),
     "salesforce": Listed("Salesforce", "Enhanced Chat (MIAW v2), agents, event stream", 8107, _salesforce),
-    "sunco": Listed("Sunshine Conversations", "API v2, switchboard, agents of Zendesk, webhooks", 8105, _sunco),
 }

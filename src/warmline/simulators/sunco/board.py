@@ -1,0 +1,161 @@
+"""The agent page's view of Zendesk's Agent Workspace behind a simulated Sunshine Conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from warmline.simulators.base import VendorRefusal
+from warmline.simulators.board import ActRefused, Button, Card, Choice, Line
+from warmline.simulators.sunco.state import Agent, Conversation, Group, Message
+
+if TYPE_CHECKING:
+    from warmline.simulators.sunco.simulator import SuncoSimulator
+
+_OPEN = frozenset({"waiting", "held"})
+_SIDES: Mapping[str, Literal["visitor", "agent", "bot", "note"]] = {
+    "user": "visitor",
+    "agent": "agent",
+    "business": "bot",
+    "bot": "bot",
+    "system": "note",
+}
+
+
+class SuncoBoard:
+    """Cards, buttons and acts."""
+
+    def __init__(self, vendor: SuncoSimulator) -> None:
+        self._vendor = vendor
+
+    def cards(self) -> Sequence[Card]:
+        """All conversations, newest first."""
+        return [self._card(one) for one in reversed(self._vendor.conversations)]
+
+    def buttons(self) -> Sequence[Button]:
+        """What an agent can do."""
+        agents = Choice("agent", "Agent", tuple((one.id, one.name) for one in self._vendor.agents))
+        groups = Choice("group", "Group", tuple((one.id, one.name) for one in self._vendor.groups))
+        held = frozenset({"held"})
+        return (
+            Button(act="join", label="Take it", when=_OPEN, choice=agents, strong=True),
+            Button(act="type", label="Type", when=held),
+            Button(act="bot", label="Let Answer Bot write", when=_OPEN),
+            Button(act="decline", label="Decline", when=frozenset({"waiting"})),
+            Button(act="unassign", label="Let it go", when=held),
+            Button(act="to-agent", label="To this agent", when=_OPEN, choice=agents),
+            Button(act="to-group", label="To this group", when=_OPEN, choice=groups),
+            Button(act="disappear", label="Disappear", when=held),
+            Button(act="unknown", label="Unknown event", when=_OPEN | {"idle", "ended"}),
+            Button(act="solve", label="Solve", when=held),
+            Button(act="email", label="Go on by e-mail", when=_OPEN),
+            Button(act="close", label="Close", when=_OPEN),
+        )
+
+    async def do(self, act: str, conversation: str, fields: Mapping[str, str]) -> None:
+        """One act of the page."""
+        vendor, one = self._vendor, conversation
+        acts: Mapping[str, Callable[[], Awaitable[object]]] = {
+            "say": lambda: vendor.agent_says(one, fields.get("text", "")),
+            "sample": lambda: vendor.agent_sends_sample(one, fields.get("sample", "")),
+            "join": lambda: vendor.agent_joins(one, self._agent(fields)),
+            "type": lambda: vendor.agent_types(one),
+            "bot": lambda: vendor.bot_says(one, "An agent will be with you shortly."),
+            "decline": lambda: vendor.decline(one),
+            "unassign": lambda: vendor.unassign(one),
+            "to-agent": lambda: vendor.transfer_to_agent(one, self._agent(fields)),
+            "to-group": lambda: vendor.transfer_to_group(one, self._group(fields)),
+            "disappear": lambda: vendor.disappear(one),
+            "unknown": lambda: vendor.send_unknown_event(one),
+            "solve": lambda: vendor.solve(one),
+            "email": lambda: vendor.transfer_to_email(one),
+            "close": lambda: vendor.close(one),
+        }
+        if act not in acts:
+            raise ActRefused("An agent of Zendesk cannot do that.")
+        try:
+            await acts[act]()
+        except VendorRefusal as refusal:
+            raise ActRefused(f"Not possible: {refusal.note or refusal.message}.") from refusal
+
+    def targets(self) -> Sequence[str]:
+        """Where webhooks go."""
+        return [one.target for one in self._vendor.subscriptions]
+
+    def subscribe(self, url: str) -> None:
+        """Send all events to ``url``, and nowhere else."""
+        if not url.startswith(("http://", "https://")):
+            raise ActRefused("A webhook's address begins with http:// or https://.")
+        for one in self._vendor.subscriptions:
+            self._vendor.unsubscribe(one.id)
+        self._vendor.subscribe(url)
+
+    def credentials(self) -> Sequence[tuple[str, str]]:
+        """What Warmline asks for when a Sunshine Conversations is connected."""
+        vendor = self._vendor
+        lines = vendor.account.switchboard.lines.values()
+        return (
+            ("Address of the API", f"{vendor.url}/sc"),
+            ("App id", vendor.account.app_id),
+            ("Key id", vendor.key.id),
+            ("Key secret", vendor.key.secret),
+            ("Webhook secret", vendor.secret),
+            *((f"Switchboard integration {one.integration_type}", one.name) for one in lines),
+        )
+
+    # --------------------------------------------------------------------------------------------- inside
+    def _agent(self, fields: Mapping[str, str]) -> Agent:
+        return self._vendor.account.agent(fields.get("agent", "")) or self._vendor.agents[0]
+
+    def _group(self, fields: Mapping[str, str]) -> Group:
+        return self._vendor.account.group(fields.get("group", "")) or self._vendor.groups[0]
+
+    def _card(self, one: Conversation) -> Card:
+        account, ticket = self._vendor.account, one.ticket
+        users = [account.users[user_id] for user_id in one.user_ids]
+        state, text = self._state(one)
+        active, pending = account.line(one.active), account.line(one.pending)
+        group = account.group(ticket.group_id) if ticket else None
+        facts = {
+            "Ticket": str(ticket.number) if ticket else "",
+            "E-mail": ", ".join(user.profile.get("email", "") for user in users),
+            "Group": group.name if group else "",
+            "Tags": ", ".join(ticket.tags) if ticket else "",
+            "Control": active.name if active else "nobody",
+            "Offered to": pending.name if pending else "",
+            **{name: str(value) for name, value in (ticket.fields if ticket else {}).items()},
+        }
+        return Card(
+            id=one.id,
+            title=", ".join(user.name for user in users if user.name) or "Somebody",
+            state=state,
+            state_text=text,
+            lines=tuple(self._line(message) for message in one.seen),
+            facts=tuple((label, value) for label, value in facts.items() if value),
+            activity=tuple(one.activity),
+        )
+
+    def _state(self, one: Conversation) -> tuple[Literal["waiting", "held", "idle", "ended"], str]:
+        if one.ticket is None:
+            return "idle", "No ticket yet"
+        if one.ticket.status == "closed":
+            return "ended", "Closed"
+        if not one.ticket.connected:
+            return "ended", "Control is elsewhere"
+        agent = self._vendor.account.agent(one.ticket.assignee_id)
+        if agent is None:
+            return "waiting", "Waits for an agent"
+        word = "" if agent.online else ", gone"
+        return "held", f"{agent.name}{word}{' (solved)' if one.ticket.status == 'solved' else ''}"
+
+    def _line(self, message: Message) -> Line:
+        side, content = _SIDES[message.side], message.content
+        url = str(content.get("mediaUrl", ""))
+        return Line(
+            side=side,
+            name=str(message.author.get("displayName", "") or ("Visitor" if side == "visitor" else "Bot")),
+            text=str(content.get("text", "")),
+            at=message.received,
+            kind=str(content["type"]) if content["type"] != "text" else "",
+            files=((url, str(content.get("altText", url))),) if url else (),
+        )
