@@ -41,7 +41,9 @@ class Together:
         await self.stage.say(conversation, "Where is my lamp?")
         await self.stage.say(conversation, "talk to a person")
         waiting = await self.dixa.waiting(timeout_s=15)
-        await self.stage.until(conversation, lambda s: s.handover and s.handover.stage in {"offered", "queued"})
+        await self.stage.until(
+            conversation, lambda s: s.handover and s.handover.stage in {"offered", "queued"} and not s.handover.rung
+        )
         return conversation, waiting
 
     async def connected(self) -> tuple[str, Any]:

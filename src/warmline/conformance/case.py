@@ -57,7 +57,8 @@ class Tried:
         await self.stand.say(conversation, ASKS)
         await until(lambda: len(self.rig.talks()) > known, "the vendor has a new talk")
         talk = await self.rig.until_waiting()
-        await self.stand.until(conversation, lambda s: s.handover and s.handover.stage != "requested")
+        state = await self.stand.until(conversation, lambda s: s.handover and s.handover.stage != "requested")
+        assert state.handover.rung == 0, "the desk was left for the next rung"
         return conversation, talk
 
     async def talks(self, *first: str) -> tuple[str, str]:

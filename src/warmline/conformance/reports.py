@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from warmline.conformance.case import NotApplicable, Topic, Tried, case
+from warmline.conformance.rig import Habits
 from warmline.handover.port import Grade
-from warmline.simulators.script import Switches
 
 
-def _reports(tried: Tried) -> Switches:
+def _reports(tried: Tried) -> Habits:
     if tried.rig.webhooks is None:
         raise NotApplicable("nothing is reported by webhook")
     return tried.rig.webhooks
@@ -15,8 +15,8 @@ def _reports(tried: Tried) -> Switches:
 
 @case(Topic.REPORTS, Grade.BRONZE, "Every report twice: each line is shown once")
 async def reports_twice(tried: Tried) -> None:
-    switches = _reports(tried)
-    switches.duplicates = 2
+    habits = _reports(tried)
+    habits.set(duplicates=2)
     try:
         conversation, talk = await tried.talks()
         for text in ("one", "two"):
@@ -26,14 +26,14 @@ async def reports_twice(tried: Tried) -> None:
         await tried.heard(talk, "three")
         await tried.agents_said(conversation, "one", "two")
     finally:
-        switches.duplicates = 0
+        habits.set(duplicates=0)
 
 
 @case(Topic.REPORTS, Grade.SILVER, "Reports that overtake each other: nothing is lost, and the end stays the end")
 async def reports_reordered(tried: Tried) -> None:
-    switches = _reports(tried)
+    habits = _reports(tried)
     conversation, talk = await tried.asks()
-    switches.reorder = True
+    habits.set(reorder=True)
     try:
         await tried.rig.joins(talk)
         await tried.rig.says(talk, "one")
@@ -44,32 +44,32 @@ async def reports_reordered(tried: Tried) -> None:
         said = await tried.stand.lines(conversation, "agent")
         assert sorted(said) == ["one", "three", "two"], said
     finally:
-        switches.reorder = False
+        habits.set(reorder=False)
 
 
 @case(Topic.REPORTS, Grade.BRONZE, "Events that no documentation names pass by, and what follows is heard")
 async def unknown_events(tried: Tried) -> None:
-    switches = _reports(tried)
-    switches.unknown_events = True
+    habits = _reports(tried)
+    habits.set(unknown_events=True)
     try:
         conversation, talk = await tried.talks()
         await tried.rig.says(talk, "still here")
         await tried.agents_said(conversation, "still here")
     finally:
-        switches.unknown_events = False
+        habits.set(unknown_events=False)
 
 
 @case(Topic.REPORTS, Grade.BRONZE, "A report with a wrong signature is refused, and nothing of it is shown")
 async def wrong_signature(tried: Tried) -> None:
-    switches = _reports(tried)
+    habits = _reports(tried)
     conversation, talk = await tried.talks()
-    switches.wrong_signature = True
+    habits.set(wrong_signature=True)
     try:
         await tried.rig.says(talk, "forged")
         await tried.stand.say(conversation, "a question")
         await tried.heard(talk, "a question")
     finally:
-        switches.wrong_signature = False
+        habits.set(wrong_signature=False)
     await tried.rig.says(talk, "genuine")
     await tried.stand.until_said(conversation, "agent", lambda said: "genuine" in said)
     # What was signed wrongly comes again, rightly signed, from vendors that repeat; never before.
@@ -91,14 +91,14 @@ async def rotated_secret(tried: Tried) -> None:
 
 @case(Topic.REPORTS, Grade.SILVER, "Reports that come late, all at once, are heard in full")
 async def reports_late(tried: Tried) -> None:
-    switches = _reports(tried)
+    habits = _reports(tried)
     conversation, talk = await tried.talks()
-    switches.paused = True
+    habits.set(paused=True)
     try:
         for number in range(3):
             await tried.rig.says(talk, f"late {number}")
         await tried.stand.say(conversation, "are you there?")
         await tried.heard(talk, "are you there?")
     finally:
-        switches.paused = False
+        habits.set(paused=False)
     await tried.agents_said(conversation, "late 0", "late 1", "late 2")

@@ -10,10 +10,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from warmline.app import Node
-from warmline.simulators.script import Kind, Switches
+from warmline.simulators.script import Kind, Script, Waits
+
+SCRIPT = Script(rate=None, waits=Waits(retry_ms=(50, 100, 200, 400, 800, 1_500, 2_000, 3_000, 4_000)))
+"""How a vendor is started for the kit: without a rate limit, and with reports that come again for ten seconds."""
 
 
 class Step(StrEnum):
@@ -36,6 +39,13 @@ class SeenFile:
     name: str
     url: str = ""
     body: bytes = b""
+
+
+class Habits(Protocol):
+    """How reports are sent (a simulator's ``webhooks``)."""
+
+    def set(self, **switches: Any) -> None:
+        """Change switches by their names in ``Switches``."""
 
 
 class Rig(ABC):
@@ -82,7 +92,7 @@ class Rig(ABC):
         del address
 
     @property
-    def webhooks(self) -> Switches | None:
+    def webhooks(self) -> Habits | None:
         """The habits of the vendor's reports, to be changed while it runs; None for a vendor that reports nothing."""
         return None
 

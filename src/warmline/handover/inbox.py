@@ -19,7 +19,20 @@ from warmline.conversations import events as e
 from warmline.handover import inbox_store as store
 from warmline.handover import thread_store
 from warmline.handover.inbound import Inbound
-from warmline.handover.port import Answers, Desk, DeskEvent, Enriches, InboundDelivery, InboundReply, SignatureRejected
+from warmline.handover.port import (
+    AgentJoined,
+    AgentReplied,
+    Answers,
+    Desk,
+    DeskEvent,
+    Enriches,
+    InboundDelivery,
+    InboundReply,
+    Join,
+    QueueMoved,
+    SignatureRejected,
+    ThreadTransferred,
+)
 from warmline.journal.consumers import TransactionalConsumer
 from warmline.journal.journal import Journal
 from warmline.journal.leases import Lease, LeaseKeeper
@@ -42,7 +55,12 @@ LOOK_AGAIN_MS = 250
 LONGEST_PAUSE_MS = 5_000
 KEPT_MS = 3 * DAY
 """Settled deliveries stay this long, for finding out what a vendor really sent."""
+JOIN_PATIENCE_MS = 2 * SECOND
+"""How long a reply waits for the joining that it has overtaken; after that somebody who replies has joined."""
 _EARLY = frozenset({"not_offered"})
+_OPENING = (AgentJoined, QueueMoved, ThreadTransferred)
+"""What may be brought in before a reply that waits for it."""
+_UNREADABLE = (NotFound, Conflict, SignatureRejected, Invalid, KeyMissing)
 _PAGE = 100
 _POLL_S = 1.0
 _REF_LENGTH = 200
@@ -168,9 +186,25 @@ class InboxRunner:
         return _POLL_S if due is None else max(0.01, min(_POLL_S, (due - self._clock.now()) / SECOND))
 
     async def _work_line(self, line: Sequence[store.DeliveryRow]) -> None:
-        for row in line:
-            if not await self._work(row):
+        left = list(line)
+        while left:
+            row = left[0]
+            if await self._work(row):
+                left.pop(0)
+                continue
+            # Reports overtake each other: a joining behind the reply that waits for it goes first.
+            opened = [one for one in left[1:] if self._opens(one) and await self._work(one)]
+            if not opened:
                 return
+            left = [one for one in left if one not in opened]
+
+    def _opens(self, row: store.DeliveryRow) -> bool:
+        """Whether a delivery says nothing but who is there."""
+        try:
+            events = self._events(self._desk(row.connection_id), row)
+        except _UNREADABLE:
+            return False
+        return bool(events) and all(isinstance(event, _OPENING) for event in events)
 
     async def _work(self, row: store.DeliveryRow) -> bool:
         """Bring one delivery in; False when it has to wait, and what follows it with it."""
@@ -185,16 +219,18 @@ class InboxRunner:
             return await self._settle(row, store.FOREIGN, None, "This thread was not opened by us.")
         try:
             desk = self._desk(row.connection_id)
-            events = [event for event in desk.parse(self._opened(row)) if event.thread_ref == row.thread_ref]
-        except (NotFound, Conflict, SignatureRejected, Invalid, KeyMissing) as error:
+            events = self._events(desk, row)
+        except _UNREADABLE as error:
             return await self._settle(row, store.FAILED, thread.conversation_id, error.detail)
         said: list[str] = []
+        joining = self._clock.now() < row.received_at + JOIN_PATIENCE_MS
         for place, event in enumerate(events):
             key = f"{event.vendor_event_id or f'delivery-{row.id}'}/{place if event.vendor_event_id is None else ''}"
             try:
-                await self._bring_in(desk, thread, event, key)
+                await self._bring_in(desk, thread, event, key, desk.manifest.join if joining else Join.INFERRED)
             except Conflict as refused:
-                if refused.code in _EARLY and early:
+                waits_to_join = refused.code == "not_connected" and isinstance(event, AgentReplied) and joining
+                if (refused.code in _EARLY and early) or waits_to_join:
                     return await self._later(row)
                 said.append(refused.code)
             except (NotFound, KeyReused) as refused:
@@ -202,12 +238,17 @@ class InboxRunner:
         self.dropped[row.connection_id] += len(said)
         return await self._settle(row, store.DONE, thread.conversation_id, ", ".join(said) or None)
 
+    def _events(self, desk: Desk, row: store.DeliveryRow) -> list[DeskEvent]:
+        return [event for event in desk.parse(self._opened(row)) if event.thread_ref == row.thread_ref]
+
     def _opened(self, row: store.DeliveryRow) -> InboundDelivery:
         headers = msgspec.json.decode(self._keyring.decrypt(row.headers, _CONTEXT), type=dict[str, str])
         query = msgspec.json.decode(row.query, type=dict[str, str])
         return InboundDelivery(headers=headers, body=row.body, query=query, received_at=row.received_at)
 
-    async def _bring_in(self, desk: Desk, thread: thread_store.ThreadRow, event: DeskEvent, key: str) -> None:
+    async def _bring_in(
+        self, desk: Desk, thread: thread_store.ThreadRow, event: DeskEvent, key: str, join: Join
+    ) -> None:
         if isinstance(desk, Enriches):
             event = await desk.enrich(event)
         await self._inbound.receive(
@@ -216,7 +257,7 @@ class InboxRunner:
             conversation_id=thread.conversation_id,
             epoch=thread.owner_epoch,
             key=key,
-            join=desk.manifest.join,
+            join=join,
         )
 
     async def _later(self, row: store.DeliveryRow) -> bool:

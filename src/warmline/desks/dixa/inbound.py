@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from warmline.desks.dixa.client import DESK
+from warmline.desks.shared.plain_text import plain_text
 from warmline.handover.port import (
     AgentJoined,
     AgentReplied,
@@ -49,6 +50,7 @@ class _Conversation(msgspec.Struct, frozen=True):
 
 class _Content(msgspec.Struct, frozen=True):
     text: str | None = None
+    content_type: str | None = None
 
 
 class _Attachment(msgspec.Struct, frozen=True):
@@ -119,7 +121,10 @@ def _message(data: _Data, bot_agent_id: str | None, common: dict[str, Any]) -> D
     author = data.author or _Person()
     if data.direction != "outbound" or (bot_agent_id is not None and author.id == bot_agent_id):
         return None
-    said = data.text or (data.content.text if data.content else None) or ""
+    content = data.content or _Content()
+    said = data.text or content.text or ""
+    if (content.content_type or "").lower() == "html":
+        said = plain_text(content.text or said)
     links = [f"{one.pretty_name or 'File'}: {one.url}" for one in data.attachments if one.url]
     text = "\n".join(part for part in (said, *links) if part.strip())
     if not text:

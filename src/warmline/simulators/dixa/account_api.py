@@ -44,6 +44,7 @@ class AccountApi:
             ("GET", "/endusers", "endusers.list", self.end_users),
             ("POST", "/endusers", "endusers.create", self.create_end_user),
             ("GET", "/endusers/{user_id}", "endusers.get", self.end_user),
+            ("GET", "/endusers/{user_id}/conversations", "endusers.conversations", self.conversations_of),
             ("GET", "/agents", "agents.list", self.agents),
             ("GET", "/agents/presence", "agents.presence", self.presence),
             ("GET", "/agents/{agent_id}", "agents.get", self.agent),
@@ -83,6 +84,14 @@ class AccountApi:
         if found is None:
             raise VendorRefusal(404, NOT_FOUND)
         return data(answers.end_user(found))
+
+    async def conversations_of(self, ask: Ask) -> web.Response:
+        """What one of them asked for."""
+        found = self._account.end_users.get(identifier(ask.path["user_id"]))
+        if found is None:
+            raise VendorRefusal(404, NOT_FOUND)
+        theirs = [one for one in self._account.conversations.values() if one.requester_id == found.id]
+        return self._page(ask, [answers.conversation(one, self._account) for one in theirs])
 
     async def create_end_user(self, ask: Ask) -> web.Response:
         """Somebody new.  That an e-mail may be used once is assumed."""
