@@ -24,11 +24,14 @@ from warmline.accounts.api_keys import ApiKeys
 from warmline.accounts.service import Accounts
 from warmline.bots.runner import BotRunner
 from warmline.bots.service import Bots
+from warmline.conversations.attachment_links import AttachmentLinks
+from warmline.conversations.attachments import AttachmentKeeper
+from warmline.conversations.attachments_place import open_attachments
 from warmline.conversations.index import ConversationIndex
 from warmline.conversations.kind import CONVERSATION, conversation_kind
 from warmline.conversations.listing import Listing
 from warmline.conversations.service import Conversations
-from warmline.conversations.views import visitor_item, visitor_state
+from warmline.conversations.views import visitor_state
 from warmline.conversations.widgets import Widgets
 from warmline.desks.customcrm.converse import ConverseBody, parse_converse_event
 from warmline.desks.customcrm.inbound import AgentEventBody, parse_agent_event
@@ -67,6 +70,7 @@ from warmline.web.console.context import ConsoleContext
 from warmline.web.console.desk_presence import DeskPresence
 from warmline.web.console.desk_surface import DeskServices, DeskSurface
 from warmline.web.console.outside import error_page, icon_route
+from warmline.web.files import FileRoutes, item_with_links
 from warmline.web.front import Health, RawRoute
 from warmline.web.hub import Hub
 from warmline.web.ingress import Ingress
@@ -74,6 +78,7 @@ from warmline.web.server import Server, WebOptions, build_application, make_serv
 from warmline.web.stream import VisitorStream
 from warmline.web.stream_limits import WidgetLimits
 from warmline.web.stream_ports import Views
+from warmline.web.widget.files import WidgetFiles
 from warmline.web.widget.routes import WidgetSurface
 
 log = structlog.get_logger(__name__)
@@ -149,6 +154,9 @@ class Node:
         self.inbound = Inbound(journal, bus)
         self.inbox = Inbox(journal, clock, bus, self.keyring, self.connections.desk)
         self.transcript_links = TranscriptLinks(journal, clock, self.keyring, public_url=s.public_url)
+        self.attachments = open_attachments(s, journal, clock)
+        self._stack.push_async_callback(self.attachments.stop)
+        self.file_links = AttachmentLinks(self.keyring, clock, public_url=s.public_url, days=s.file_link_days)
         self.bots = Bots(journal, clock)
         self.deskwork = DeskWork(journal, clock, self.conversations)
 
@@ -178,6 +186,7 @@ class Node:
             BotRunner(journal, self.bots, self.ladders.for_conversation),
             DeskQueue(journal),
             InboxEraser(),
+            AttachmentKeeper(self.attachments),
         ]
         await self._started(ConsumerRunner(journal, consumers))
         await self._started(DeadlineRunner(journal))
@@ -186,6 +195,7 @@ class Node:
                 {
                     "audit anchors": (_HOUR_S, self._anchor_audit),
                     "old deliveries": (_HOUR_S, inbox.forget_old),
+                    "files nobody sent": (_HOUR_S, self.attachments.sweep),
                     "expired sessions": (_HOUR_S, self.accounts.forget_expired_sessions),
                 }
             )
@@ -215,12 +225,13 @@ class Node:
         async def events(conversation: str, *, after: int, limit: int) -> Any:
             return await self.journal.events(CONVERSATION, conversation, after=after, limit=limit)
 
-        hub = Hub(self.journal, self.bus, item=visitor_item, events=events)
+        hub = Hub(self.journal, self.bus, item=item_with_links(self.file_links), events=events)
         await self._started(hub)
         limits = WidgetLimits(self.clock, scale=s.rate_limit_scale)
         views = Views(state=visitor_state, visitor_of=lambda state: state.visitor_id)
-        stream = VisitorStream(hub, self.conversations, self.visitors, views, limits)
-        widget = WidgetSurface(stream, self.widgets, limits, public_url=s.public_url)
+        stream = VisitorStream(hub, self.conversations, self.visitors, views, limits, self.attachments)
+        widget = WidgetSurface(stream, self.widgets, limits, public_url=s.public_url, max_file_bytes=s.max_file_bytes)
+        files = WidgetFiles(stream, self.widgets, limits, self.attachments, self.file_links, public_url=s.public_url)
         wire = WireSurface(
             self.api_keys,
             self.inbound,
@@ -240,6 +251,8 @@ class Node:
             ),
             routes=[
                 *widget.routes(),
+                *files.routes(),
+                *FileRoutes(self.attachments, self.file_links).routes(),
                 *wire.routes(),
                 *Ingress(self.inbox, self.clock).routes(),
                 *self.transcript_links.routes(),
@@ -318,6 +331,8 @@ class Node:
             widgets=self.widgets,
             connections=self.connections,
             presence=self.presence,
+            attachments=self.attachments,
+            file_links=self.file_links,
         )
 
     async def _first_run_code(self) -> str:

@@ -19,7 +19,7 @@ from warmline.conversations.model import ConversationState, Moment, evolve, init
 from warmline.conversations.views import visitor_item, visitor_state
 from warmline.kernel.clock import ManualClock
 from warmline.kernel.envelope import Recorded
-from warmline.kernel.errors import Conflict, NotFound, Unauthorized
+from warmline.kernel.errors import Conflict, Invalid, NotFound, Unauthorized
 from warmline.kernel.ids import uuid7
 from warmline.platform.bus import MemoryBus
 from warmline.web.front import Front
@@ -40,6 +40,7 @@ class Look:
     bot_name: str = "Bot"
     language: str = "en"
     accent: str = ""
+    attachments: bool = True
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,14 @@ class ListConversations:
         return self.open(visitor_id, widget.id)
 
     async def say(
-        self, conversation: str, visitor_id: str, *, client_id: str, text: str, reply_to: str | None = None
+        self,
+        conversation: str,
+        visitor_id: str,
+        *,
+        client_id: str,
+        text: str,
+        reply_to: str | None = None,
+        attachments: Sequence[e.Attachment] = (),
     ) -> int:
         if self.failing is not None:
             raise self.failing
@@ -196,6 +204,15 @@ class ToyVisitors:
 
     async def remember(self, visitor_id: str) -> None:
         return
+
+
+class NoFiles:
+    """Nothing was ever uploaded."""
+
+    async def resolve(self, conversation_id: str, ids: Sequence[str]) -> tuple[e.Attachment, ...]:
+        if ids:
+            raise Invalid("There is no such file, or not any more.", path="$.attachments[0]", code="no_such_file")
+        return ()
 
 
 class ToyWidgets:
@@ -288,8 +305,8 @@ async def running(*, rules: dict[str, tuple[float, int]] | None = None, **applic
     await hub.start()
     limits = WidgetLimits(clock, rules)
     views = Views(state=visitor_state, visitor_of=lambda state: state.visitor_id)
-    stream = VisitorStream(hub, conversations, ToyVisitors(), views, limits)
-    surface = WidgetSurface(stream, ToyWidgets(), limits, public_url="https://chat.example")
+    stream = VisitorStream(hub, conversations, ToyVisitors(), views, limits, NoFiles())
+    surface = WidgetSurface(stream, ToyWidgets(), limits, public_url="https://chat.example", max_file_bytes=1_000_000)
     front = build_application(
         WebOptions(
             public_url="https://chat.example",

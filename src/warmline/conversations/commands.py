@@ -6,10 +6,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from warmline.conversations.events import Agent, AuthorKind, Button, Page, Reason, Rung
+from warmline.conversations.events import Agent, Attachment, AuthorKind, Button, Page, Reason, Rung
 
 MAX_TEXT = 10_000
 """Characters of one message, whoever writes it: visitor, agent, another company's desk, a program."""
+MAX_FILES = 10
+"""Files of one message."""
+MAX_FILES_IN_ALL = 200
+"""Files of one conversation: their ids stand in its state."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -38,6 +42,7 @@ class VisitorSays(Command, frozen=True, kw_only=True):
     client_id: str | None = None
     reply_to: str | None = None
     card_index: int | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -121,6 +126,7 @@ class DeskSays(Command, frozen=True, kw_only=True):
     agent: Agent = Agent()
     message_id: str = ""
     text: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
 
 class PutBack(Command, frozen=True, kw_only=True):
@@ -180,6 +186,7 @@ class PostAs(Command, frozen=True, kw_only=True):
     text: str
     name: str | None = None
     author_id: str | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Close(Command, frozen=True, kw_only=True):

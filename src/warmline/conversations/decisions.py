@@ -7,6 +7,7 @@ from typing import Any, NoReturn, Protocol
 
 from warmline.conversations import commands as c
 from warmline.conversations import events as e
+from warmline.conversations.binding import fresh
 from warmline.conversations.desk_events import decide_desk
 from warmline.conversations.ladder_steps import leave_rung, release
 from warmline.conversations.model import TALKING, WAITING, ConversationState
@@ -91,6 +92,7 @@ def _visitor_says(state: ConversationState, command: c.VisitorSays, _context: Co
             client_id=command.client_id,
             reply_to=command.reply_to,
             card_index=command.card_index,
+            attachments=fresh(state, command.attachments),
         )
     ]
 
@@ -288,6 +290,7 @@ def _post_as(state: ConversationState, command: c.PostAs, _context: Context) -> 
             text=command.text,
             name=command.name,
             author_id=command.author_id,
+            attachments=fresh(state, command.attachments),
         )
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from warmline.conversations import events as e
+from warmline.conversations.binding import fresh
 from warmline.conversations.commands import DeskSays
 from warmline.conversations.ladder_steps import leave_rung
 from warmline.conversations.model import ConversationState, Handover
@@ -74,7 +75,7 @@ def _begin_transfer(_state: ConversationState, held: Handover, command: DeskSays
     ]
 
 
-def _reply(_state: ConversationState, held: Handover, command: DeskSays) -> Sequence[e.Body]:
+def _reply(state: ConversationState, held: Handover, command: DeskSays) -> Sequence[e.Body]:
     agent = command.agent if command.agent.name else (held.agent or e.Agent())
     return [
         e.MessagePosted(
@@ -84,6 +85,7 @@ def _reply(_state: ConversationState, held: Handover, command: DeskSays) -> Sequ
             name=agent.name,
             avatar=agent.avatar,
             author_id=agent.id,
+            attachments=fresh(state, command.attachments),
         )
     ]
 

@@ -79,6 +79,15 @@ class Button(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     url: str | None = None
 
 
+class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file of a message, as we know it: its type was told from its bytes.  ``size`` in bytes."""
+
+    id: str
+    name: str
+    media_type: str
+    size: int
+
+
 class ConversationStarted(Body, frozen=True, kw_only=True):
     """A visitor opened a conversation.
 
@@ -102,7 +111,10 @@ class ConversationStarted(Body, frozen=True, kw_only=True):
 
 
 class MessagePosted(Body, frozen=True, kw_only=True):
-    """Somebody said something.  ``card_index`` (from 0) is the card of a carousel whose button the visitor used."""
+    """Somebody said something, sent files, or both: without ``attachments`` the text is not empty.
+
+    ``card_index`` (from 0) is the card of a carousel whose button the visitor used.
+    """
 
     TYPE: ClassVar[str] = "message.posted"
     message_id: str
@@ -115,6 +127,7 @@ class MessagePosted(Body, frozen=True, kw_only=True):
     client_id: str | None = None
     reply_to: str | None = None
     card_index: int | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class NotePosted(Body, frozen=True, kw_only=True):

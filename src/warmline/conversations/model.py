@@ -83,6 +83,8 @@ class ConversationState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     started_at: int = 0
     active_at: int = 0
     messages: int = 0
+    files: tuple[str, ...] = ()
+    """The ids of the files that messages have."""
     erased: bool = False
 
     @property
@@ -160,6 +162,8 @@ def _started(state: ConversationState, body: e.ConversationStarted, m: Moment) -
 
 def _message(state: ConversationState, body: e.MessagePosted, m: Moment) -> ConversationState:
     held = state.handover
+    if body.attachments:
+        state = replace(state, files=(*state.files, *(one.id for one in body.attachments)))
     if held is not None:
         held = replace(held, active_at=m.at)
         return replace(state, handover=held, active_at=m.at, messages=state.messages + 1)
@@ -306,7 +310,7 @@ def _erased(state: ConversationState, _body: e.VisitorErased, _m: Moment) -> Con
     held = state.handover
     if held is not None and held.agent is not None:
         held = replace(held, agent=e.Agent(id=held.agent.id))
-    return replace(state, erased=True, run={}, visitor_id="", external_id=None, handover=held)
+    return replace(state, erased=True, run={}, files=(), visitor_id="", external_id=None, handover=held)
 
 
 _CHANGES: dict[type, Callable[[ConversationState, Any, Moment], ConversationState]] = {

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import sqlalchemy as sa
 
 from warmline.conversations import commands as c
-from warmline.conversations.events import Page, Reason, Rung
+from warmline.conversations.events import Attachment, Page, Reason, Rung
 from warmline.conversations.kind import CONVERSATION
 from warmline.conversations.model import ConversationState
 from warmline.conversations.tables import conversation_index, reads
@@ -88,11 +88,22 @@ class Conversations:
         return ConversationId(found) if state.status == "open" else None
 
     async def say(
-        self, conversation_id: str, visitor_id: str, *, client_id: str, text: str, reply_to: str | None = None
+        self,
+        conversation_id: str,
+        visitor_id: str,
+        *,
+        client_id: str,
+        text: str,
+        reply_to: str | None = None,
+        attachments: tuple[Attachment, ...] = (),
     ) -> int:
         """Store the visitor's message; answers its seq.  The same ``client_id`` is stored once."""
-        command = c.VisitorSays(message_id=uuid7(), text=text, client_id=client_id, reply_to=reply_to)
-        return await self._as_visitor(conversation_id, visitor_id, command, client_id, text)
+        command = c.VisitorSays(
+            message_id=uuid7(), text=text, client_id=client_id, reply_to=reply_to, attachments=attachments
+        )
+        return await self._as_visitor(
+            conversation_id, visitor_id, command, client_id, told_of_message(text, attachments)
+        )
 
     async def cancel_waiting(self, conversation_id: str, visitor_id: str, *, client_id: str) -> int:
         """The visitor stops waiting for a person."""
@@ -207,6 +218,11 @@ class Conversations:
         )
         found = await self.journal.read(lambda conn: conn.execute(query).scalar())
         return None if found is None else str(found)
+
+
+def told_of_message(text: str, attachments: tuple[Attachment, ...]) -> str:
+    """What makes a repeated message the same one."""
+    return "\0".join((text, *(one.id for one in attachments)))
 
 
 def _key(scope: str, key: str, body: str) -> IdempotencyKey:

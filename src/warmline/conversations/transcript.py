@@ -20,6 +20,7 @@ class TranscriptLine(msgspec.Struct, frozen=True, kw_only=True):
     author: e.AuthorKind
     name: str
     text: str
+    attachments: tuple[e.Attachment, ...] = ()
 
 
 async def read_transcript(
@@ -42,6 +43,7 @@ async def read_transcript(
                         author=body.author,
                         name=body.name or "",
                         text=body.text,
+                        attachments=body.attachments,
                     )
                 )
         if len(page) < _PAGE:

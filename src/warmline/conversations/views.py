@@ -60,6 +60,9 @@ def _message(body: e.MessagePosted) -> dict[str, Any]:
         "author": {"kind": body.author, "name": body.name, "avatar": body.avatar},
         "text": body.text,
         "buttons": [{"text": b.text, "kind": b.kind, "url": b.url} for b in body.buttons],
+        "attachments": [
+            {"id": one.id, "name": one.name, "media_type": one.media_type, "size": one.size} for one in body.attachments
+        ],
     }
 
 

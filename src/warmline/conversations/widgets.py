@@ -46,6 +46,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bot_name: str = "Assistant"
     language: str = ""
     accent: str = ""
+    attachments: bool = True
+    """Whether visitors may send files."""
 
 
 class Widget(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,11 +9,11 @@ import msgspec
 import sqlalchemy as sa
 
 from warmline.conversations import commands as c
-from warmline.conversations.events import Agent
+from warmline.conversations.events import Agent, Attachment
 from warmline.conversations.kind import CONVERSATION
 from warmline.conversations.listing import Listed
 from warmline.conversations.model import TALKING, ConversationState, Handover
-from warmline.conversations.service import Conversations
+from warmline.conversations.service import Conversations, told_of_message
 from warmline.conversations.tables import conversation_index
 from warmline.deskwork.queue import BUILTIN
 from warmline.deskwork.tables import desk_queue
@@ -134,12 +134,24 @@ class DeskWork:
         )
         return await self._append(conversation_id, command, member)
 
-    async def say(self, conversation_id: str, member: DeskMember, *, text: str, client_id: str) -> int:
+    async def check_mine(self, conversation_id: str, member: DeskMember) -> None:
+        """Nothing, if this agent may speak now."""
+        await self._connected(conversation_id, member)
+
+    async def say(
+        self,
+        conversation_id: str,
+        member: DeskMember,
+        *,
+        text: str,
+        client_id: str,
+        attachments: tuple[Attachment, ...] = (),
+    ) -> int:
         """Answer the visitor; answers the seq.  The same ``client_id`` is stored once."""
         key = IdempotencyKey(
             scope=f"desk:{conversation_id}:{member.id}",
             key=client_id,
-            body_hash=hashlib.sha256(text.encode()).hexdigest(),
+            body_hash=hashlib.sha256(told_of_message(text, attachments).encode()).hexdigest(),
         )
         state, held = await self._connected(conversation_id, member)
         command = c.DeskSays(
@@ -149,6 +161,7 @@ class DeskWork:
             agent=member.agent,
             message_id=uuid7(),
             text=text,
+            attachments=attachments,
         )
         return await self._append(conversation_id, command, member, key)
 

@@ -123,6 +123,22 @@ class Keyring:
             detail = f"The secret of {context!r} cannot be decrypted: it was changed or belongs elsewhere."
             raise Undecryptable(detail) from error
 
+    def tag(self, data: bytes, context: str) -> str:
+        """``<key id>.<base64url HMAC-SHA256>``: proves later that ``data`` was ours.  ``context`` as for ``encrypt``."""
+        return self._tag(self._content.current, data, context)
+
+    def tag_matches(self, tag: str, data: bytes, context: str) -> bool:
+        """Whether ``tag`` was made for exactly this, with a key that is still in the file."""
+        key_id = tag.partition(".")[0]
+        if key_id not in self._content.keys:
+            self._use(_read(self.path))
+        return key_id in self._content.keys and same(tag, self._tag(key_id, data, context))
+
+    def _tag(self, key_id: str, data: bytes, context: str) -> str:
+        # A key of its own per purpose, so that nothing made for one can stand in for another.
+        key = hmac.digest(self._content.keys[key_id].key, f"{_PREFIX}.tag.{context}".encode(), "sha256")
+        return f"{key_id}.{base64.urlsafe_b64encode(hmac.digest(key, data, 'sha256')).rstrip(b'=').decode()}"
+
     def needs_reencryption(self, blob: str) -> bool:
         """Whether the blob was made with a key that is no longer the current one.  Raises Undecryptable."""
         return _parts(blob)[0] != self._content.current

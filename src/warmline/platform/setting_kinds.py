@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
+_MEDIA_TYPE = re.compile(r"[a-z*]+/[a-z0-9.+*-]+")
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
@@ -129,6 +131,28 @@ def targets() -> Kind:
         "a list of host:port pairs or networks, like crm.internal:8443 or 10.1.0.0/16",
         lambda value: _list(value, read_one),
     )
+
+
+def media_types() -> Kind:
+    """Media types, with ``*`` for any."""
+
+    def read_one(item: str) -> str:
+        if not _MEDIA_TYPE.fullmatch(item.lower()):
+            raise ValueError(item)
+        return item.lower()
+
+    return Kind("list", "a list of media types like image/* or application/pdf", lambda value: _list(value, read_one))
+
+
+def command() -> Kind:
+    """A program and its arguments, quoted as in a shell."""
+
+    def read(value: Any) -> str:
+        line = _one_line(value)
+        shlex.split(line)
+        return line
+
+    return Kind("command", "a program and its arguments, or empty", read)
 
 
 def _list(value: Any, read_one: Callable[[str], str]) -> tuple[str, ...]:

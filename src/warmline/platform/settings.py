@@ -15,7 +15,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from warmline.kernel.errors import SettingsError
-from warmline.platform.setting_kinds import Kind, address, choice, folder, networks, number, targets, text, yes_no
+from warmline.platform.file_types import EXECUTABLE
+from warmline.platform.setting_kinds import (
+    Kind,
+    address,
+    choice,
+    command,
+    folder,
+    media_types,
+    networks,
+    number,
+    targets,
+    text,
+    yes_no,
+)
 
 PREFIX = "WARMLINE_"
 FILE_NAME = "warmline.toml"
@@ -49,6 +62,17 @@ class Settings:
     idle_after_s: int
     lost_after_s: int
     bot_answers_within_s: int
+    max_file_bytes: int
+    allowed_file_types: tuple[str, ...]
+    refused_file_types: tuple[str, ...]
+    file_link_days: int
+    scan_command: str
+    scan_within_s: int
+    blobs_url: str
+    blobs_endpoint: str
+    blobs_region: str
+    blobs_key_id: str
+    blobs_secret: str
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["auto", "text", "json"]
 
@@ -208,6 +232,62 @@ GROUPS: tuple[Group, ...] = (
         ),
     ),
     Group(
+        "Files",
+        (
+            Setting(
+                "max_file_bytes",
+                number(1_024, 1_073_741_824),
+                20_000_000,
+                "Largest file that a visitor or an agent may send. In bytes.",
+            ),
+            Setting(
+                "allowed_file_types",
+                media_types(),
+                (),
+                "If set, only these kinds of files are accepted. What a file is, is told from its content.",
+            ),
+            Setting(
+                "refused_file_types",
+                media_types(),
+                (EXECUTABLE,),
+                "Kinds of files that are never accepted. application/x-executable stands for everything a system runs.",
+            ),
+            Setting(
+                "file_link_days",
+                number(1, 365),
+                7,
+                "For so many days a link to a file works that was sent to a helpdesk.",
+            ),
+            Setting(
+                "scan_command",
+                command(),
+                "",
+                "Program that checks every file, given its path: exit code 0 lets it in, 1 refuses it.",
+            ),
+            Setting(
+                "scan_within_s",
+                number(1, 600),
+                30,
+                "Seconds that the check of a file may take; after that the file is refused.",
+            ),
+            Setting(
+                "blobs_url",
+                address("s3", example="s3://bucket or s3://bucket/folder", path_allowed=True),
+                "",
+                "Bucket of an S3-compatible store to keep files in. Empty means a folder below the data folder.",
+            ),
+            Setting(
+                "blobs_endpoint",
+                address("http", "https", example="https://s3.eu-central-1.amazonaws.com"),
+                "",
+                "Address of that store.",
+            ),
+            Setting("blobs_region", text(), "us-east-1", "Region that requests to that store are signed for."),
+            Setting("blobs_key_id", text(), "", "Id of the access key for that store."),
+            Setting("blobs_secret", text(), "", "Secret of that access key.", secret=True),
+        ),
+    ),
+    Group(
         "Logs",
         (
             Setting("log_level", choice("debug", "info", "warning", "error"), "info", "Least severity that is logged."),
@@ -309,5 +389,7 @@ def _as_toml(value: Any) -> Any:
 
 
 def _without_password(url: str) -> str:
-    """``url`` with what stands behind ``user:`` or ``password=`` masked."""
+    """``url`` with what stands behind ``user:`` or ``password=`` masked; a secret that is no address at all."""
+    if url and "://" not in url:
+        return "***"
     return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", re.sub(r"(//[^/?#:@]*:)[^/?#@]*@", r"\1***@", url))

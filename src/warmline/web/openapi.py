@@ -171,16 +171,12 @@ def _operation(operation: Operation, refs: list[tuple[Any, dict[str, Any]]]) -> 
         "operationId": operation.id,
         "summary": operation.summary,
         "tags": list(operation.tags),
-        "responses": {
-            str(status): _response(status, None if type_ is None else _schema(type_, refs))
-            for status, type_ in operation.responses.items()
-        },
+        "responses": {str(status): _answer(status, type_, refs) for status, type_ in operation.responses.items()},
     }
     if operation.description:
         described["description"] = operation.description
     if operation.request is not None:
-        content = {"application/json": {"schema": _schema(operation.request, refs)}}
-        described["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = {"required": True, "content": _content(operation.request, refs)}
     if operation.parameters:
         described["parameters"] = [
             {
@@ -198,6 +194,18 @@ def _operation(operation: Operation, refs: list[tuple[Any, dict[str, Any]]]) -> 
         described["responses"][str(status)] = _problem(status)
     described["responses"]["default"] = _problem(0)
     return described
+
+
+def _content(type_: Any, refs: list[tuple[Any, dict[str, Any]]]) -> dict[str, Any]:
+    if type_ is bytes:
+        # OpenAPI 3.1: a body of any bytes has no schema.
+        return {"application/octet-stream": {}}
+    return {"application/json": {"schema": _schema(type_, refs)}}
+
+
+def _answer(status: int, type_: Any, refs: list[tuple[Any, dict[str, Any]]]) -> dict[str, Any]:
+    answer = _response(status, None)
+    return answer if type_ is None else answer | {"content": _content(type_, refs)}
 
 
 def _response(status: int, schema: dict[str, Any] | None) -> dict[str, Any]:

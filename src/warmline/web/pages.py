@@ -12,10 +12,11 @@ from warmline.web.console.context import ConsoleContext
 from warmline.web.console.conversations import CONVERSATIONS
 from warmline.web.console.conversations_stream import STREAM
 from warmline.web.console.desk import DESK
+from warmline.web.console.files import FILES
 from warmline.web.console.routes import create_console
 
 
 def page_handlers(console: ConsoleContext, api: Services, *, scale: int) -> list[ControllerRouterHandler]:
     """The handlers; ``scale`` multiplies the API's rate limits."""
-    pages = (*STREAM, *DESK, *CONVERSATIONS, *CONTACTS, *ADMINISTRATION)
+    pages = (*STREAM, *FILES, *DESK, *CONVERSATIONS, *CONTACTS, *ADMINISTRATION)
     return [*create_console(console, pages), api_router(api, scale=scale)]

@@ -10,7 +10,7 @@ from warmline.kernel.errors import Invalid, RateLimited, Unavailable, WarmlineEr
 from warmline.web import stream_frames as f
 from warmline.web.hub import Hub
 from warmline.web.stream_outlet import Frame, Outlet
-from warmline.web.stream_ports import Conversations, Limits, Views, Visitors
+from warmline.web.stream_ports import Conversations, Files, Limits, Views, Visitors
 from warmline.web.stream_resume import check_owner, resume
 
 log = structlog.get_logger(__name__)
@@ -20,13 +20,20 @@ class VisitorStream:
     """Use cases of the stream.  One per process; it holds no state of its own."""
 
     def __init__(
-        self, hub: Hub, conversations: Conversations, visitors: Visitors, views: Views, limits: Limits
+        self,
+        hub: Hub,
+        conversations: Conversations,
+        visitors: Visitors,
+        views: Views,
+        limits: Limits,
+        files: Files,
     ) -> None:
         self.hub = hub
         self.conversations = conversations
         self.visitors = visitors
         self._views = views
         self._limits = limits
+        self._files = files
 
     async def hello(self, outlet: Outlet, frame: f.Hello) -> None:
         """Authenticate and begin to follow (again).  Raises Unauthorized, NotFound."""
@@ -75,10 +82,15 @@ class VisitorStream:
         service = self.conversations
         match frame:
             case f.Message():
-                if frame.text.isspace():
+                if not frame.text.strip() and not frame.attachments:
                     raise Invalid("This must not be empty.", path="$.text")
                 return await service.say(
-                    conversation, visitor, client_id=frame.client_id, text=frame.text, reply_to=frame.reply_to
+                    conversation,
+                    visitor,
+                    client_id=frame.client_id,
+                    text=frame.text if frame.text.strip() else "",
+                    reply_to=frame.reply_to,
+                    attachments=await self._files.resolve(conversation, frame.attachments),
                 )
             case f.Cancel():
                 return await service.cancel_waiting(conversation, visitor, client_id=frame.client_id)

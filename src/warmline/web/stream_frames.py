@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from warmline.conversations.commands import MAX_FILES
 from warmline.kernel.errors import Invalid, WarmlineError
 from warmline.web.problems import check_depth, explain
 
@@ -31,7 +32,8 @@ ClientId = Annotated[str, Meta(min_length=1, max_length=64, description="Chosen 
 ConversationRef = Annotated[str, Meta(min_length=1, max_length=64)]
 Token = Annotated[str, Meta(min_length=1, max_length=512)]
 Seq = Annotated[int, Meta(ge=0, le=1 << 53)]
-Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
+FileRef = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class Hello(Struct, frozen=True, tag_field="frame", tag="hello"):
@@ -44,11 +46,12 @@ class Hello(Struct, frozen=True, tag_field="frame", tag="hello"):
 
 
 class Message(Struct, frozen=True, tag_field="frame", tag="message"):
-    """The visitor says something."""
+    """The visitor says something, sends files that were uploaded before, or both."""
 
     client_id: ClientId
     text: Text
     reply_to: Annotated[str, Meta(max_length=64)] | None = None
+    attachments: Annotated[tuple[FileRef, ...], Meta(max_length=MAX_FILES)] = ()
 
 
 class Typing(Struct, frozen=True, tag_field="frame", tag="typing"):
@@ -111,7 +114,7 @@ def parse_frame(raw: str | bytes) -> ClientFrame:
     data = raw.encode() if isinstance(raw, str) else raw
     check_depth(data)
     try:
-        return _decoder.decode(data)
+        frame = _decoder.decode(data)
     except msgspec.ValidationError as error:
         found = explain(str(error))
         if found.fields["path"] in {"$.frame", "$"} and "frame" in str(error):
@@ -119,6 +122,9 @@ def parse_frame(raw: str | bytes) -> ClientFrame:
         raise found from None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Invalid("The frame is not well-formed JSON.", code="bad_json") from None
+    if isinstance(frame, Message) and not frame.text and not frame.attachments:
+        raise Invalid("This must not be empty.", path="$.text")
+    return frame
 
 
 def client_id_of(raw: str | bytes) -> str | None:

@@ -10,8 +10,10 @@ RULES: dict[str, tuple[float, int]] = {
     "visitor.message": (2.0, 30),
     "visitor.typing": (2.0, 10),
     "visitor.start": (1 / 20, 10),
+    "visitor.file": (1 / 5, 20),
     # Many visitors share one address (an office, a mobile network).
     "address.message": (50.0, 500),
+    "address.file": (2.0, 100),
     "address.start": (2.0, 200),
     "address.session": (10.0, 400),
 }

@@ -51,7 +51,14 @@ class Conversations(Protocol):
 
     async def start(self, *, widget: Any, visitor_id: Any, page: Any, client_id: str) -> str: ...
     async def say(
-        self, conversation: Any, visitor_id: Any, *, client_id: str, text: str, reply_to: str | None = None
+        self,
+        conversation: Any,
+        visitor_id: Any,
+        *,
+        client_id: str,
+        text: str,
+        reply_to: str | None = None,
+        attachments: Any = (),
     ) -> int: ...
     async def cancel_waiting(self, conversation: Any, visitor_id: Any, *, client_id: str) -> int: ...
     async def end(self, conversation: Any, visitor_id: Any, *, client_id: str, epoch: int | None = None) -> int: ...
@@ -63,6 +70,14 @@ class Conversations(Protocol):
     async def find_open(self, visitor_id: Any, widget_id: Any) -> str | None: ...
     async def typing(self, conversation: Any, who: str, *, on: bool) -> None: ...
     async def snapshot(self, conversation: Any) -> tuple[Any, int]: ...
+
+
+class Files(Protocol):
+    """Uploaded files (``conversations.attachments.Attachments``)."""
+
+    async def resolve(self, conversation_id: str, ids: Sequence[str]) -> Any:
+        """What a message that names them carries.  Raises Invalid for one that is not there."""
+        ...
 
 
 class Visitors(Protocol):

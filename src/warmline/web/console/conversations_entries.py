@@ -9,7 +9,9 @@ from typing import Any, Protocol
 import msgspec
 
 from warmline.conversations import events as e
+from warmline.conversations.attachments import readable_size
 from warmline.kernel.envelope import Recorded
+from warmline.platform.file_types import is_picture
 
 REASONS: dict[str, str] = {
     "requested_by_visitor": "the visitor asked for a person",
@@ -120,9 +122,20 @@ def _message(body: e.MessagePosted, event: Recorded, _names: Names) -> _Row:
         "state": "",
         "state_text": "",
         "buttons": [button.text for button in body.buttons],
+        "files": [_file(event.stream_id, one) for one in body.attachments],
         "seen": False,
     }
     return {"item": item, "author_id": body.author_id or ""}
+
+
+def _file(conversation_id: str, one: e.Attachment) -> dict[str, Any]:
+    # An address of the console itself: it asks who is there, and leads to a fresh link however old the page is.
+    return {
+        "url": f"/console/conversations/{conversation_id}/files/{one.id}",
+        "name": one.name,
+        "size": readable_size(one.size),
+        "picture": is_picture(one.media_type),
+    }
 
 
 def _note(body: e.NotePosted, event: Recorded, names: Names) -> _Row:

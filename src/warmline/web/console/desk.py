@@ -8,7 +8,7 @@ from litestar import MediaType, Response, get, post
 from litestar.params import FromPath
 
 from warmline.accounts.access import Scope
-from warmline.conversations.commands import MAX_TEXT
+from warmline.conversations.commands import MAX_FILES, MAX_TEXT
 from warmline.conversations.model import TALKING
 from warmline.deskwork.queue import waits_here
 from warmline.deskwork.service import DeskMember
@@ -112,8 +112,15 @@ async def say(visit: Visit, conversation_id: FromPath[str]) -> Response[Any]:
     form = await visit.form()
     wants_json = visit.request.headers.get("accept", "").startswith("application/json")
     try:
-        text, client_id = _checked(form.text("text"), form.text("client_id"))
-        seq = await surface.services.deskwork.say(conversation_id, _member(visit), text=text, client_id=client_id)
+        ids = [one for one in form.text("attachments").split(",") if one]
+        text, client_id = _checked(form.text("text"), form.text("client_id"), files=len(ids))
+        seq = await surface.services.deskwork.say(
+            conversation_id,
+            _member(visit),
+            text=text,
+            client_id=client_id,
+            attachments=await surface.services.attachments.resolve(conversation_id, ids[: MAX_FILES + 1]),
+        )
     except WarmlineError as refused:
         if wants_json:
             body = {"code": refused.code, "detail": refused.detail, "retryable": refused.retryable}
@@ -189,9 +196,9 @@ def _refused(visit: Visit, conversation_id: str, refused: Conflict) -> Response[
     return visit.redirect(f"{_PATH}/{conversation_id}", _REFUSALS.get(refused.code, "desk-too-late"))
 
 
-def _checked(text: str, client_id: str) -> tuple[str, str]:
+def _checked(text: str, client_id: str, *, files: int) -> tuple[str, str]:
     text = text.replace("\r\n", "\n").strip()
-    if not 1 <= len(text) <= MAX_TEXT:
+    if not (text or files) or len(text) > MAX_TEXT:
         raise Invalid(f"A message has 1 to {MAX_TEXT} characters.", path="$.text", code="text_length")
     if not 1 <= len(client_id) <= 64 or not (is_uuid(client_id) or client_id.isalnum()):
         raise Invalid("The form is not complete.", path="$.client_id", code="client_id")

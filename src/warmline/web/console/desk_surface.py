@@ -21,6 +21,8 @@ from warmline.web.stream_resume import resume
 if TYPE_CHECKING:
     from warmline.accounts.access import Principal
     from warmline.accounts.service import Accounts
+    from warmline.conversations.attachment_links import AttachmentLinks
+    from warmline.conversations.attachments import Attachments
     from warmline.conversations.listing import Listing
     from warmline.conversations.service import Conversations
     from warmline.conversations.widgets import Widgets
@@ -55,6 +57,8 @@ class DeskServices:
     widgets: Widgets
     connections: Connections
     presence: DeskPresence
+    attachments: Attachments
+    file_links: AttachmentLinks
 
 
 class KnownNames:

@@ -9,12 +9,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from warmline.conversations.events import Page
-from warmline.kernel.errors import Forbidden, NotFound, RateLimited
+from warmline.kernel.errors import NotFound
 from warmline.web import stream_frames as f
 from warmline.web.front import RawRoute, SocketRoute
 from warmline.web.openapi_operation import Operation, Parameter
 from warmline.web.problems import NOSNIFF, Receive, Scope, Send, decode, read_body, send_bytes, send_json
-from warmline.web.security import bearer, client_address, header, is_own_origin, origin_of, parse_origin
+from warmline.web.security import bearer, client_address, header, origin_of, parse_origin
 from warmline.web.stream import VisitorStream
 from warmline.web.stream_ports import Limits, Widgets
 from warmline.web.stream_sse import EventStreamEndpoint
@@ -22,6 +22,7 @@ from warmline.web.stream_ws import SocketEndpoint
 from warmline.web.widget import texts
 from warmline.web.widget.assets import STATIC, Assets
 from warmline.web.widget.frame import frame_page, policy, refused_page
+from warmline.web.widget.guards import check_origin, throttle
 
 if TYPE_CHECKING:
     from warmline.conversations.widgets import Widget
@@ -52,6 +53,8 @@ class WidgetConfig(Struct, frozen=True):
     language: str
     dir: str
     texts: dict[str, Any]
+    max_file_bytes: int
+    """0 where files cannot be sent."""
 
 
 class SessionAnswer(Struct, frozen=True):
@@ -96,10 +99,19 @@ _start = msgspec.json.Decoder(StartRequest)
 class WidgetSurface:
     """Everything under ``/widget``."""
 
-    def __init__(self, stream: VisitorStream, widgets: Widgets, limits: Limits, *, public_url: str) -> None:
+    def __init__(
+        self,
+        stream: VisitorStream,
+        widgets: Widgets,
+        limits: Limits,
+        *,
+        public_url: str,
+        max_file_bytes: int,
+    ) -> None:
         self._stream = stream
         self._widgets = widgets
         self._limits = limits
+        self._max_file_bytes = max_file_bytes
         self._origin = origin_of(public_url)
         self._base = urlsplit(public_url).path.rstrip("/")
         self._socket_origin = self._origin.replace("http", "ws", 1)
@@ -139,8 +151,8 @@ class WidgetSurface:
 
     async def session(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Open or renew the visitor's session."""
-        self._check_origin(scope)
-        self._throttle("address.session", client_address(scope))
+        check_origin(scope, self._origin)
+        throttle(self._limits, "address.session", client_address(scope))
         asked = decode(_session, await read_body(receive, MAX_BODY))
         widget = await self._find(asked.widget_id)
         token, visitor = self._stream.visitors.session(asked.token)
@@ -157,17 +169,18 @@ class WidgetSurface:
             language=language,
             dir=texts.direction(language),
             texts=texts.table(language),
+            max_file_bytes=self._max_file_bytes if widget.look.attachments else 0,
         )
         await send_json(send, SessionAnswer(token, config, conversation, self._incarnation))
 
     async def start(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Begin a conversation; the bot greets."""
-        self._check_origin(scope)
+        check_origin(scope, self._origin)
         visitor = self._stream.visitors.authenticate(bearer(scope))
         asked = decode(_start, await read_body(receive, MAX_BODY))
         widget = await self._find(asked.widget_id)
-        self._throttle("visitor.start", visitor)
-        self._throttle("address.start", client_address(scope))
+        throttle(self._limits, "visitor.start", visitor)
+        throttle(self._limits, "address.start", client_address(scope))
         page = Page(**{name: value[:PAGE_TEXT] for name, value in msgspec.structs.asdict(asked.page).items()})
         await self._stream.visitors.remember(visitor)
         conversation = await self._stream.conversations.start(
@@ -177,7 +190,7 @@ class WidgetSurface:
 
     async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One client frame, for visitors whose network lets no WebSocket through."""
-        self._check_origin(scope)
+        check_origin(scope, self._origin)
         await self._events.send(scope, receive, send)
 
     @property
@@ -195,15 +208,6 @@ class WidgetSurface:
             return True
         host = (header(scope, b"host") or b"").decode("latin-1")
         return origin == parse_origin(f"{scope['scheme']}://{host}")
-
-    def _check_origin(self, scope: Scope) -> None:
-        """A page of somebody else's must not act with a token it got hold of; programs send no Origin."""
-        if header(scope, b"origin") is not None and not is_own_origin(scope, self._origin):
-            raise Forbidden("This Origin may not do that.", code="origin")
-
-    def _throttle(self, rule: str, key: str) -> None:
-        if wait := self._limits.take(rule, key):
-            raise RateLimited("That was a lot at once; wait a moment.", retry_after=round(wait, 1))
 
 
 def _page_headers(csp: bytes) -> list[tuple[bytes, bytes]]:
