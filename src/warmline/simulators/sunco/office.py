@@ -167,8 +167,10 @@ class Office:
         if by_user:
             held_by = self.account.line(conversation.active)
             if held_by is not None and held_by.integration_type == AGENT_WORKSPACE:
+                known = conversation.ticket
                 self.open_ticket(conversation, {})
-            self.visitor_spoke(conversation)
+                if conversation.ticket is known:
+                    self.visitor_spoke(conversation)
 
     def act(self, conversation: Conversation, given: bodies.NewActivity) -> None:
         """Reading, or typing of the business."""
