@@ -68,7 +68,13 @@ async def restart_in_the_middle(tried: Tried) -> None:
     await tried.rig.says(talk, "after")
     await tried.stand.say(conversation, "after")
     await tried.heard(talk, "before 0", "before 1", "before 2", "after")
-    await tried.agents_said(conversation, "before", "after")
+    if tried.rig.webhooks is None:
+        await tried.agents_said(conversation, "before", "after")
+    else:
+        # A report that nobody took comes again later, behind those that were taken.
+        await tried.stand.until_said(conversation, "agent", lambda said: {"before", "after"} <= set(said))
+        said = await tried.stand.lines(conversation, "agent")
+        assert (said.count("before"), said.count("after")) == (1, 1), said
 
 
 @case(Topic.RESTART, Grade.SILVER, "What the agent says while Warmline is away is heard when it is back")
