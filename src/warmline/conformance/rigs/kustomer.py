@@ -1,0 +1,165 @@
+"""Kustomer, for the kit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar, Self
+
+from warmline.conformance.rig import SCRIPT, NotAtThisVendor, Rig, SeenFile, Step
+from warmline.simulators.deliveries import Deliveries
+from warmline.simulators.kustomer import Assumptions, KustomerSimulator
+from warmline.simulators.kustomer.state import Conversation
+from warmline.simulators.samples import PICTURE_NAME, picture
+from warmline.simulators.script import Kind
+
+_OPERATIONS = {Step.OPEN: "chat.handoff", Step.SEND: "chat.message", Step.CLOSE: "conversations.change"}
+_ROLES = tuple(
+    f"org.permission.{role}"
+    for role in (
+        "customer.read",
+        "customer.create",
+        "conversation.read",
+        "conversation.create",
+        "conversation.update",
+        "message.read",
+        "message.create",
+        "note.create",
+        "user.read",
+        "queue.read",
+    )
+)
+"""What the guide tells an administrator to give the key, and no more."""
+
+
+class KustomerRig(Rig):
+    """A talk is a conversation's id."""
+
+    key: ClassVar[str] = "kustomer"
+    inert: ClassVar[frozenset[Step]] = frozenset({Step.LISTEN})
+
+    def __init__(self, kustomer: KustomerSimulator) -> None:
+        self.vendor = kustomer
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, **readings: Any) -> AsyncIterator[Self]:
+        """The simulator with a key of the roles that the guide names; ``readings`` of its documentation as assumed."""
+        assumptions = Assumptions(handoff_roles="both", **readings)
+        async with KustomerSimulator.running(script=SCRIPT, assumptions=assumptions, held_roles=_ROLES) as kustomer:
+            yield cls(kustomer)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """As the guide says."""
+        return {
+            "api_url": self.vendor.url,
+            "api_key": self.vendor.token,
+            "webhook_token": self.vendor.secret,
+            "bot_user_id": self.vendor.bot.id,
+        }
+
+    @property
+    def wrong_credentials(self) -> Mapping[str, Any]:
+        """Another key."""
+        return {"api_key": "no-key-of-this-organisation"}
+
+    @property
+    def payload(self) -> str:
+        """The published one, to the second queue."""
+        return self.payload_for(f'"{self.vendor.queues[1].id}"')
+
+    def payload_for(self, queue: str) -> str:
+        """The published one with ``queue`` as it stands in JSON."""
+        return (
+            '{"name": "Test enduser", "tags": ["some", "tag"], "email": "{{email}}", "crmPlatform": "kustomer",'
+            f' "queue": {queue}, "connectionId": "35b956ad-8f96-4adc-9417-d6d37cafa6c2"}}'
+        )
+
+    async def subscribe(self, address: str) -> None:
+        """A webhook for conversations and messages."""
+        self.vendor.subscribe(address)
+
+    @property
+    def webhooks(self) -> Deliveries:
+        """The simulator's."""
+        return self.vendor.webhooks
+
+    async def rotate_secret(self) -> Mapping[str, Any]:
+        """Kustomer shows a new token when a webhook is added again."""
+        (old,) = self.vendor.subscriptions
+        self.vendor.unsubscribe(old.id)
+        self.vendor.secret = "cd" * 32
+        self.vendor.subscribe(old.url)
+        return {"webhook_token": self.vendor.secret}
+
+    def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
+        """By the operations of the API."""
+        self.vendor.trouble.next(_OPERATIONS[step], kind, times)
+
+    # -- what the people there do --------------------------------------------------------------------------------
+
+    async def until_waiting(self, timeout_s: float = 15.0) -> str:
+        """In a queue."""
+        return (await self.vendor.waiting(timeout_s=timeout_s)).id
+
+    async def joins(self, talk: str, agent: int = 0) -> str:
+        """It is assigned."""
+        await self.vendor.agent_joins(talk, self.vendor.agents[agent])
+        return self.vendor.agents[agent].name
+
+    async def says(self, talk: str, text: str, *, html: bool = False) -> None:
+        """As text."""
+        if html:
+            raise NotAtThisVendor("chat lines have no markup")
+        await self.vendor.agent_says(talk, text)
+
+    async def ends(self, talk: str) -> None:
+        """It is done."""
+        await self.vendor.close(talk)
+
+    async def sends_file(self, talk: str) -> tuple[str, bytes]:
+        """Uploaded to Kustomer."""
+        await self.vendor.agent_sends_sample(talk, "picture")
+        return PICTURE_NAME, picture()
+
+    async def transfers(self, talk: str) -> None:
+        """To another queue."""
+        await self.vendor.transfer_to_queue(talk, self.vendor.queues[-1])
+
+    async def declines(self, talk: str) -> None:
+        """It is done before anybody has taken it."""
+        await self.vendor.close(talk)
+
+    async def vanishes(self, talk: str) -> None:
+        """No event tells of it."""
+        await self.vendor.disappear(talk)
+
+    # -- what the people there see -------------------------------------------------------------------------------
+
+    def talks(self) -> Sequence[str]:
+        """Conversations."""
+        return [one.id for one in self.vendor.conversations]
+
+    def heard(self, talk: str) -> Sequence[str]:
+        """Inbound lines that were not handed off."""
+        return [one.body for one in self._one(talk).messages if one.direction == "in" and one.imported_at is None]
+
+    def context(self, talk: str) -> str:
+        """Lines that were handed off, and notes."""
+        one = self._one(talk)
+        before = [line.body for line in one.messages if line.imported_at is not None]
+        return "\n".join([*before, *(note.body for note in one.notes)])
+
+    def files(self, talk: str) -> Sequence[SeenFile]:
+        """Those with the visitor's lines."""
+        lines = [one for one in self._one(talk).messages if one.direction == "in"]
+        held = [self.vendor.account.attachments[file] for line in lines for file in line.attachments]
+        return [SeenFile(name=file.name, url=file.url, body=file.content or b"") for file in held]
+
+    def is_over(self, talk: str) -> bool:
+        """Done, or ended."""
+        return not self._one(talk).open
+
+    def _one(self, talk: str) -> Conversation:
+        return self.vendor.account.conversations[talk]
