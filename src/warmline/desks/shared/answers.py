@@ -40,7 +40,9 @@ def check_reply(reply: http.Reply, *, desk: str, operation: str, now: int) -> No
 
 
 def translated(error: WarmlineError, *, desk: str, operation: str) -> DeskError:
-    """The DeskError for what the outgoing client raised."""
+    """The DeskError for what the outgoing client raised; one that is a DeskError already stays what it is."""
+    if isinstance(error, DeskError):
+        return error
     if isinstance(error, http.TargetRefused | http.ReplyTooLarge | Invalid):
         # Trying again would meet the same limit; the sentence says which.
         return Refused(error.detail, desk=desk, operation=operation)
