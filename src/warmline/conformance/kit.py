@@ -21,10 +21,11 @@ from warmline.conformance.stand import Stand, free_port, standing
 from warmline.conversations.commands import Close
 from warmline.handover.port import Grade
 from warmline.kernel.errors import NotFound
+from warmline.kernel.ids import uuid7
 from warmline.platform.settings import Settings, load_settings
 
 _CASE_S = 60.0
-_TOPICS = ("opening", "talking", "trouble", "reports", "ending", "content")
+_TOPICS = ("opening", "talking", "trouble", "reports", "ending", "content", "files")
 
 
 class Outcome(StrEnum):
@@ -131,6 +132,8 @@ def _settings(folder: Path, store: str, bus: str) -> Settings:
         "WARMLINE_RATE_LIMIT_SCALE": "100",
         "WARMLINE_DATABASE_URL": store,
         "WARMLINE_NATS_URL": bus,
+        # The bus may be somebody's; what is tried here is nobody else's business.
+        "WARMLINE_NATS_PREFIX": f"check{uuid7().replace('-', '')}" if bus else "",
     }
     return load_settings({name: value for name, value in environment.items() if value}, None)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 from msgspec.structs import replace
@@ -78,6 +79,24 @@ class Visitors:
         seq: int = answer["seq"]
         return seq
 
+    async def upload(self, conversation: str, name: str, body: bytes) -> str:
+        """The visitor's browser uploads a file; its id, for a message."""
+        headers = {"Authorization": f"Bearer {self.tokens[conversation]}", "X-File-Name": quote(name)}
+        address = f"{self.base}/widget/files?conversation={conversation}"
+        async with self.http.post(address, data=body, headers=headers) as reply:
+            assert reply.status < 300, (reply.status, await reply.text())
+            made: str = (await reply.json())["id"]
+            return made
+
+    async def file_link(self, conversation: str, file_id: str) -> str:
+        """A fresh link to a file of the conversation, as the widget asks for one."""
+        headers = {"Authorization": f"Bearer {self.tokens[conversation]}"}
+        address = f"{self.base}/widget/files/{file_id}?conversation={conversation}"
+        async with self.http.get(address, headers=headers) as reply:
+            assert reply.status == 200, (reply.status, await reply.text())
+            link: str = (await reply.json())["url"]
+            return link
+
     async def post(self, path: str, body: Any, *, bearer: str = "") -> dict[str, Any]:
         """POST JSON; the JSON answer.  Fails on any status but 2xx."""
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
@@ -123,6 +142,17 @@ class Visitors:
     async def until_stage(self, conversation: str, stage: str | None) -> Any:
         """Wait until the handover is in ``stage`` (None: no handover)."""
         return await self.until(conversation, lambda s: (s.handover.stage if s.handover else None) == stage)
+
+    async def until_true(self, holds: Callable[[], Awaitable[bool]], what: str) -> None:
+        """Wait until something that has to be read holds.  Raises AssertionError saying what never did."""
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                while True:
+                    if await holds():
+                        return
+                    await asyncio.sleep(_LOOK_EVERY_S)
+        except TimeoutError:
+            raise AssertionError(f"it never came true that {what}") from None
 
     async def until_said(self, conversation: str, author: str, said: Callable[[list[str]], bool]) -> list[str]:
         """Wait until ``said(lines)`` holds for the lines of ``author``; those lines."""
