@@ -13,6 +13,8 @@ from tests.support.journey import connect, lines, until, until_said
 from tests.support.listened import Vendor, ask, heard, talk
 from tests.support.node import Stage, guest
 
+from warmline.accounts.access import SYSTEM
+from warmline.handover.port import Health
 from warmline.handover.thread_tables import threads
 
 KINDS = ["polled", "streamed"]
@@ -112,6 +114,18 @@ async def test_what_comes_before_open_has_returned_waits_for_it(shared_house: St
         assert not vendor.only.opened
         vendor.opening.set()
         await heard(stage, conversation, ["Quick, am I not?"])
+
+
+async def test_a_desk_lives_until_its_settings_change(shared_house: Stage) -> None:
+    async with Vendor.running() as vendor, guest(shared_house) as stage:
+        connection = await connect(stage, "polled", {"url": vendor.url})
+        connections = stage.node.connections
+        desk = connections.desk(connection)
+        await connections.note_health(connection, Health(ok=False, sentence="Away."))
+        await connections.refresh()
+        assert connections.desk(connection) is desk
+        await connections.update(SYSTEM, connection, settings={"url": f"{vendor.url}/other"})
+        assert connections.desk(connection) is not desk
 
 
 # -- trouble -------------------------------------------------------------------------------------------------------
