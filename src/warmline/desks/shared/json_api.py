@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
 from warmline.desks.shared.answers import check_reply, translated
+from warmline.desks.shared.multipart import Part, multipart
 from warmline.handover.port import Unreachable
 from warmline.kernel.clock import Clock
 from warmline.kernel.errors import WarmlineError
@@ -17,6 +18,7 @@ from warmline.platform.http import Outgoing, Reply
 TIMEOUT_S = 10.0
 _MAX_REPLY_BYTES = 2_000_000
 _NEEDED: Any = object()
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, AttributeError)
 
 T = TypeVar("T")
 
@@ -51,14 +53,44 @@ class JsonApi:
         """One call; its 2xx reply.  ``operation`` is the port's word for what is being done."""
         url = f"{self._base}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        content = None if body is None else msgspec.json.encode(body)
+        return await self._call(operation, method, url, headers, content, timeout_s)
+
+    async def send_form(
+        self,
+        operation: str,
+        path: str,
+        parts: Sequence[Part],
+        *,
+        query: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Reply:
+        """Post a form with files; its 2xx reply."""
+        url = f"{self._base}{path}" + (f"?{urlencode(query)}" if query else "")
+        content_type, content = multipart(parts)
+        return await self._call(
+            operation, "POST", url, {**self._headers, "Content-Type": content_type}, content, timeout_s
+        )
+
+    async def download(self, operation: str, url: str, *, max_bytes: int, timeout_s: float = TIMEOUT_S) -> bytes:
+        """The bytes at an address of the vendor's, which is shown our credentials.  Refused for more than ``max_bytes``."""
+        headers = {**self._headers, "Accept": "*/*"}
+        reply = await self._call(operation, "GET", url, headers, None, timeout_s, max_bytes)
+        return reply.body
+
+    async def _call(
+        self,
+        operation: str,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        timeout_s: float,
+        max_bytes: int = _MAX_REPLY_BYTES,
+    ) -> Reply:
         try:
             reply = await self._outgoing.request(
-                method,
-                url,
-                headers=headers,
-                body=None if body is None else msgspec.json.encode(body),
-                timeout_s=timeout_s,
-                max_bytes=_MAX_REPLY_BYTES,
+                method, url, headers=headers, body=content, timeout_s=timeout_s, max_bytes=max_bytes
             )
         except WarmlineError as error:
             raise translated(error, desk=self._desk, operation=operation) from error
@@ -86,7 +118,16 @@ class JsonApi:
         try:
             answer = msgspec.json.decode(reply.body)
             return msgspec.convert(answer[name] if default is _NEEDED else answer.get(name, default), type_)
-        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-            # A proxy's page, or another contract.
-            detail = f"{self._title}'s answer could not be read: {error}."
-            raise Unreachable(detail, desk=self._desk, operation=operation) from error
+        except _UNREADABLE as error:
+            raise self._unreadable(error, operation) from error
+
+    def read_whole(self, reply: Reply, type_: Any, operation: str) -> Any:
+        """An answer that is the thing itself."""
+        try:
+            return msgspec.json.decode(reply.body, type=type_)
+        except _UNREADABLE as error:
+            raise self._unreadable(error, operation) from error
+
+    def _unreadable(self, error: Exception, operation: str) -> Unreachable:
+        """A proxy's page, or another contract."""
+        return Unreachable(f"{self._title}'s answer could not be read: {error}.", desk=self._desk, operation=operation)
