@@ -43,6 +43,7 @@ from warmline.handover.converse import Converse
 from warmline.handover.inbound import Inbound
 from warmline.handover.inbox import Inbox, InboxEraser, InboxRunner
 from warmline.handover.ladder import Deadlines, Ladders
+from warmline.handover.outbound import FilesOut
 from warmline.handover.parked import Parked
 from warmline.handover.payloads import Payloads
 from warmline.handover.relay import Planner, Relay
@@ -157,6 +158,7 @@ class Node:
         self.attachments = open_attachments(s, journal, clock)
         self._stack.push_async_callback(self.attachments.stop)
         self.file_links = AttachmentLinks(self.keyring, clock, public_url=s.public_url, days=s.file_link_days)
+        self.files_out = FilesOut(self.file_links.lasting, self.attachments.read)
         self.bots = Bots(journal, clock)
         self.deskwork = DeskWork(journal, clock, self.conversations)
 
@@ -176,6 +178,7 @@ class Node:
             note_health=self.connections.note_health,
             inbound=self.inbound,
             keyring=self.keyring,
+            files=self.files_out,
         )
         await self._started(self.relay)
         inbox = InboxRunner(journal, clock, bus, keeper, self.keyring, self.inbound, self.connections.desk)
@@ -283,7 +286,7 @@ class Node:
             first_run_code=await self._first_run_code(),
         )
         listing = Listing(self.journal, self.clock)
-        parked = Parked(self.journal, self.clock, desk=self.connections.desk)
+        parked = Parked(self.journal, self.clock, desk=self.connections.desk, files=self.files_out)
         self.desk = DeskSurface(self._desk_services(listing, parked), console.renderer, console.live)
         await self._started(self.desk)
         console.services = {"desk": self.desk, "administration": self._administration(parked)}

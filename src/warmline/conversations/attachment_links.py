@@ -30,9 +30,10 @@ class AttachmentLinks:
         """A path for a page of ours, the same for up to an hour, so that a browser keeps what it has loaded."""
         return self._path(one, (self._clock.now() // SHOWN_MS + 2) * SHOWN_MS)
 
-    def lasting(self, one: Attachment) -> str:
-        """An address for another company's system."""
-        return self._base + self._path(one, self._clock.now() + self._lasting)
+    def lasting(self, one: Attachment, at: int) -> str:
+        """An address for another company's system; the same for a day after ``at``, the moment of the message."""
+        now = self._clock.now()
+        return self._base + self._path(one, (at if 0 <= now - at < DAY else now) + self._lasting)
 
     def check(self, attachment_id: str, expires: str, signature: str) -> int:
         """The seconds that a link still lives.  Raises Forbidden ``link_expired`` or ``link_invalid``."""

@@ -11,6 +11,7 @@ from warmline.conversations import commands as c
 from warmline.conversations import events as e
 from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
+from warmline.handover.outbound import FilesOut, message_of, parts_of
 from warmline.handover.port import Desk, OutboundMessage, Thread
 from warmline.handover.thread_store import ParkedRow
 from warmline.handover.thread_tables import parked, threads
@@ -25,10 +26,11 @@ Place = tuple[int, str, str]
 class Parked:
     """The list of parked messages, and the way out of it."""
 
-    def __init__(self, journal: Journal, clock: Clock, *, desk: Callable[[str], Desk]) -> None:
+    def __init__(self, journal: Journal, clock: Clock, *, desk: Callable[[str], Desk], files: FilesOut) -> None:
         self._journal = journal
         self._clock = clock
         self._desk = desk
+        self._files = files
 
     async def list(
         self, *, connection_id: str | None = None, before: Place | None = None, limit: int = 50
@@ -54,7 +56,9 @@ class Parked:
         if row.resent_at is not None:
             raise Conflict("This message has been sent again already.", code="already_resent")
         item = await self._item(row)
-        await self._desk(row.connection_id).send(thread, item)
+        desk = self._desk(row.connection_id)
+        for part in parts_of(desk.manifest, item):
+            await desk.send(thread, part)
         at = self._clock.now()
         await self._journal.write(lambda conn: store.mark_resent(conn, conversation_id, message_id, at))
         await self._journal.append(CONVERSATION, conversation_id, c.Resent(message_id=message_id), actor=actor)
@@ -65,7 +69,7 @@ class Parked:
         body = events[0].body if events else None
         if not isinstance(body, e.MessagePosted):
             raise Conflict("The message has been erased.", code="erased")
-        return OutboundMessage(id=row.message_id, seq=row.seq, text=body.text)
+        return message_of(events[0], body, self._files)
 
 
 def _find(conn: sa.Connection, conversation_id: str, message_id: str) -> tuple[ParkedRow, Thread]:

@@ -20,6 +20,7 @@ from warmline.handover import thread_store as store
 from warmline.handover.bookmarks import Bookmarks
 from warmline.handover.front import FRONT, FrontWorker
 from warmline.handover.inbound import Inbound
+from warmline.handover.outbound import FilesOut
 from warmline.handover.payloads import PayloadKind, Payloads, fill_payload, values_of
 from warmline.handover.port import Desk, DeskError, HandoverRequest, Health, Refused, Unreachable
 from warmline.handover.requests import build_request, read_history
@@ -163,8 +164,10 @@ class Relay:
         note_health: Callable[[str, Health], Awaitable[None]],
         inbound: Inbound,
         keyring: Keyring,
+        files: FilesOut,
     ) -> None:
         self.journal = journal
+        self.files = files
         self.clock = clock
         self.inbound = inbound
         self.states = ThreadStates(keyring)
@@ -261,7 +264,7 @@ class Relay:
     async def request(self, thread: store.ThreadRow) -> HandoverRequest:
         """The request to offer for a thread: state, page and transcript as of now."""
         state, seq = await self.journal.snapshot(CONVERSATION, thread.conversation_id)
-        history = await read_history(self.journal, thread.conversation_id, seq)
+        history = await read_history(self.journal, thread.conversation_id, seq, self.files)
         request = build_request(thread, state, history, links=self._links(thread.conversation_id))
         held = state.handover
         digest = held.ladder[thread.rung].payload if held else ""

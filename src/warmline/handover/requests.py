@@ -9,6 +9,7 @@ import msgspec
 from warmline.conversations import events as e
 from warmline.conversations.kind import CONVERSATION
 from warmline.conversations.model import ConversationState
+from warmline.handover.outbound import FilesOut, line_of
 from warmline.handover.port import AuthorKind, EndReason, HandoverRequest, TranscriptLine, VisitorCard
 from warmline.handover.thread_store import ThreadRow
 from warmline.journal.journal import Journal
@@ -28,7 +29,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, str] = {}
 
 
-async def read_history(journal: Journal, conversation_id: str, upto: int) -> History:
+async def read_history(journal: Journal, conversation_id: str, upto: int, files: FilesOut) -> History:
     """The history with ``seq <= upto``; the transcript keeps its latest messages."""
     lines: list[TranscriptLine] = []
     page = e.Page()
@@ -47,7 +48,7 @@ async def read_history(journal: Journal, conversation_id: str, upto: int) -> His
                         at=event.at,
                         author=AuthorKind(body.author),
                         name=body.name or "",
-                        text=body.text,
+                        text=line_of(body, event.at, files),
                     )
                 )
             elif isinstance(body, e.ConversationStarted):

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from warmline.handover import thread_store as store
 from warmline.handover.inbound import Inbound
+from warmline.handover.outbound import FilesOut
 from warmline.handover.port import Desk, DeskError, HandoverRequest
 from warmline.handover.thread_states import ThreadStates
 from warmline.journal.journal import Journal
@@ -20,6 +21,7 @@ class Surroundings(Protocol):
     clock: Clock
     inbound: Inbound
     states: ThreadStates
+    files: FilesOut
 
     def desk(self, connection_id: str) -> Desk:
         """The desk behind a connection.  Raises NotFound."""

@@ -19,6 +19,7 @@ from warmline.handover import thread_store as store
 from warmline.handover.following import Follower
 from warmline.handover.held_thread import HeldThread
 from warmline.handover.listener import Listener
+from warmline.handover.outbound import message_of, parts_of
 from warmline.handover.pacing import Pause
 from warmline.handover.port import (
     Availability,
@@ -66,6 +67,7 @@ class ThreadWorker(Follower):
         self._leaving: tuple[str, bool] | None = None
         self._followed = False
         self._stalled = False
+        self._brought = 0  # parts of the first pending line
         self._pause = Pause()
 
     # -- being told ----------------------------------------------------------------------------------------------
@@ -80,8 +82,7 @@ class ThreadWorker(Follower):
         if isinstance(body, e.MessagePosted):
             # What he says after the handover's end is for its next owner, and no business of this desk.
             if body.author == "visitor" and self._leaving is None:
-                line = OutboundMessage(id=body.message_id, seq=event.seq, text=body.text, at=event.at)
-                self._pending.append(line)
+                self._pending.append(message_of(event, body, self._around.files))
             return
         if isinstance(body, e.VisitorErased) and self._leaving is None:
             # What ended the handover may have been erased with all the rest before it was read here.
@@ -275,8 +276,9 @@ class ThreadWorker(Follower):
             return
         try:
             desk = self._around.desk(self.row.connection_id)
-            if not (self._unsure and await self._has(desk, item)):
-                await desk.send(self._held.thread, item)
+            part, *rest = parts_of(desk.manifest, item)[self._brought :]
+            if not (self._unsure and await self._has(desk, part)):
+                await desk.send(self._held.thread, part)
         except (NotFound, Conflict) as error:
             await self._held.park(item, error.detail)
         except DeskError as error:
@@ -291,6 +293,10 @@ class ThreadWorker(Follower):
         else:
             self._around.answered(self.row.connection_id)
             await self._recover()
+            if rest:
+                self._brought += 1
+                return
+        self._brought = 0
         self._unsure = False
         self._pending.popleft()
         self._pause.reset()
@@ -341,11 +347,16 @@ class ThreadWorker(Follower):
                 item = self._pending[0]
                 try:
                     desk = self._around.desk(self.row.connection_id)
-                    await desk.send(self._held.thread, item)
+                    part, *rest = parts_of(desk.manifest, item)[self._brought :]
+                    await desk.send(self._held.thread, part)
+                    if rest:
+                        self._brought += 1
+                        continue
                 except (DeskError, NotFound, Conflict) as error:
                     if isinstance(error, DeskError) and error.retryable:
                         break
                     await self._held.park(item, error.detail)
+                self._brought = 0
                 self._pending.popleft()
                 await self._held.save(cursor=item.seq)
                 if len(self._pending) == before:
