@@ -40,7 +40,8 @@ class FormField:
     """One field.
 
     ``secret`` fields are stored encrypted and never shown again; a ``generated`` one is made by Warmline, shown once,
-    and can be rotated with an overlap.  ``lowest`` and ``highest`` bound a number.
+    and can be rotated with an overlap.  One that ``verifies`` what the vendor sends overlaps by itself when another is
+    entered: what is on its way was signed with the old one.  ``lowest`` and ``highest`` bound a number.
     """
 
     name: str
@@ -54,6 +55,7 @@ class FormField:
     highest: float = 0
     secret: bool = False
     generated: bool = False
+    verifies: bool = False
 
     def parse(self, value: Any, path: str) -> str | float | bool | None:
         """The typed value; None for "not given" where that is allowed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
@@ -42,6 +43,20 @@ def rotated(secrets: Secrets, name: str, new: str, *, until: int, now: int) -> d
     before = [one for one in secrets.get(name, ()) if one.until is None]
     kept = tuple(Secret(one.value, until) for one in before[:1] if until > now)
     return {**secrets, name: (Secret(new), *kept)}
+
+
+def entered(
+    secrets: Secrets, given: Mapping[str, str], overlapping: AbstractSet[str], *, until: int, now: int
+) -> dict[str, tuple[Secret, ...]]:
+    """The secrets after ``given`` was entered; of the ``overlapping`` fields the one before counts until ``until``."""
+    after = dict(secrets)
+    for name, value in given.items():
+        current = next((one.value for one in after.get(name, ()) if one.until is None), None)
+        if name in overlapping and current != value:
+            after = rotated(after, name, value, until=until, now=now)
+        elif current != value:
+            after[name] = (Secret(value),)
+    return after
 
 
 def _context(connection_id: str) -> str:

@@ -41,6 +41,8 @@ REFRESH_S = 2.0
 NAME_LENGTH = 200
 MOST_BOTS = 200
 MAX_OVERLAP_S = 30 * DAY // SECOND
+VENDOR_OVERLAP_MS = DAY
+"""How long a vendor's old webhook secret counts beside the one entered after it; vendors repeat for hours."""
 
 _BOT_ID = re.compile(r"[0-9a-f]{24}")
 
@@ -179,6 +181,7 @@ class Connections:
     ) -> Connection:
         """Change what is given; settings not named and secrets left empty stay.  Raises Forbidden, NotFound, Invalid."""
         access.connections.check_write(who)
+        now = self._clock.now()
 
         def change(row: store.Row) -> tuple[Connection, str]:
             kind = self._kind(row.shown.kind)
@@ -188,7 +191,9 @@ class Connections:
                 kind.check_settings(values)
                 if given:
                     secrets = connection_secrets.unseal(self._keyring, connection_id, sealed)
-                    secrets |= {field_name: (Secret(value),) for field_name, value in given.items()}
+                    overlapping = {one.name for one in kind.form if one.verifies}
+                    until = now + VENDOR_OVERLAP_MS
+                    secrets = connection_secrets.entered(secrets, given, overlapping, until=until, now=now)
                     sealed = connection_secrets.seal(self._keyring, connection_id, secrets)
             changed = msgspec.structs.replace(
                 row.shown,

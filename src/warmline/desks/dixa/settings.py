@@ -26,6 +26,7 @@ FORM = (
     ),
     FormField(
         name=WEBHOOK_SECRET,
+        verifies=True,
         label="Webhook secret",
         help="Dixa shows it when you add a webhook with this connection's address: add the connection first, and enter it"
         " then.",

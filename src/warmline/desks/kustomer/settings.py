@@ -32,6 +32,7 @@ FORM = (
     ),
     FormField(
         name=WEBHOOK_TOKEN,
+        verifies=True,
         label="Webhook token",
         help="Add the connection first; then add an outbound webhook in Kustomer (Settings, Platform, Outbound webhooks)"
         " with its address. The token stands there under Edit, Header information.",
