@@ -7,6 +7,7 @@ from warmline.desks.builtin.desk import AgentsOnline
 from warmline.desks.customcrm import customcrm_kind
 from warmline.desks.dixa import dixa_kind
 from warmline.desks.kustomer import kustomer_kind
+from warmline.desks.oracle import oracle_kind
 from warmline.desks.salesforce.legacy import salesforce_legacy_kind
 from warmline.handover.desk_kinds import DeskKind
 from warmline.kernel.clock import Clock
@@ -20,5 +21,6 @@ def desk_kinds(*, outgoing: Outgoing, clock: Clock, agents_online: AgentsOnline)
         "dixa": dixa_kind(outgoing, clock),
         "kustomer": kustomer_kind(outgoing, clock),
         "salesforce_legacy": salesforce_legacy_kind(outgoing, clock),
+        "oracle": oracle_kind(outgoing, clock),
         "builtin": builtin_kind(agents_online),
     }

@@ -48,12 +48,14 @@ class PayloadKind:
     """The payload of one kind of desk.
 
     ``body`` is a msgspec type that forbids unknown fields; ``example`` is a payload to begin with, as published where
-    there is one; ``check`` refuses (``Typed.refuse``) what types cannot tell.
+    there is one; ``check`` refuses (``Typed.refuse``) what types cannot tell.  ``json_texts`` names fields whose text is
+    JSON itself: it is filled inside, so that no value of a placeholder can break out of its own text.
     """
 
     body: Any
     example: str
     check: Callable[[Any, Typed], None] = lambda _body, _typed: None
+    json_texts: tuple[str, ...] = ()
 
 
 def check_payload(kind: PayloadKind, text: str) -> None:
@@ -79,6 +81,9 @@ def fill_payload(kind: PayloadKind, text: str, values: Mapping[str, Any]) -> Any
     """
     typed = parse_typed(text)
     filled = fill_json(typed.value, values, unknown=Unknown.EMPTY)
+    for name in kind.json_texts:
+        inner = fill_json(parse_typed(typed.value[name]).value, values, unknown=Unknown.EMPTY)
+        filled[name] = msgspec.json.encode(inner).decode()
     return Typed(filled, typed.places).convert(kind.body)
 
 

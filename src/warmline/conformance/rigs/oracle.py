@@ -1,0 +1,147 @@
+"""Oracle B2C Service chat, for the kit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from html import unescape
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from warmline.conformance.rig import SCRIPT, Rig, SeenFile, Step
+from warmline.simulators.oracle import Assumptions, OracleSimulator
+from warmline.simulators.oracle.state import Engagement
+from warmline.simulators.samples import PICTURE_NAME, picture
+from warmline.simulators.script import Kind
+
+_OPERATIONS = {
+    Step.OPEN: "chat.request",
+    Step.SEND: "chat.post",
+    Step.CLOSE: "chat.conclude",
+    Step.LISTEN: "chat.poll",
+}
+_READING = Assumptions(greeting=False, lost_answer="again")
+"""No greeting, since the kit counts what agents say.  Whether what a lost answer held is told again is not documented:
+here it is, and the adapter's own story tells the other reading."""
+
+
+class OracleRig(Rig):
+    """A talk is an engagement's number."""
+
+    key: ClassVar[str] = "oracle"
+
+    def __init__(self, oracle: OracleSimulator) -> None:
+        self.vendor = oracle
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, **readings: Any) -> AsyncIterator[Self]:
+        """The simulator with one service account; ``readings`` of its documentation instead of those above."""
+        assumptions = msgspec.structs.replace(_READING, **readings)
+        async with OracleSimulator.running(script=SCRIPT, assumptions=assumptions) as oracle:
+            yield cls(oracle)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """As the guide says.  The chat server is on the site's own host, so no domain has to be entered."""
+        return {
+            "site_url": self.vendor.url,
+            "user": self.vendor.user,
+            "password": self.vendor.password,
+            "queue_id": str(self.vendor.queues[0].id),
+        }
+
+    @property
+    def wrong_credentials(self) -> Mapping[str, Any]:
+        """Another password."""
+        return {"password": "not-the-password"}
+
+    @property
+    def payload(self) -> str:
+        """The published one."""
+        return (
+            '{"crmPlatform": "oracle_chat", "connectionId": "6038fb60-c16c-4b67-8443-3ea21ae08d85",'
+            r' "sessionInformation": "{\"emailAddress\" : \"{{email}}\"}"}'
+        )
+
+    def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
+        """By the operations of the chat."""
+        self.vendor.trouble.next(_OPERATIONS[step], kind, times)
+
+    # -- what the people there do --------------------------------------------------------------------------------
+
+    async def until_waiting(self, timeout_s: float = 15.0) -> str:
+        """In a queue."""
+        return str((await self.vendor.waiting(timeout_s=timeout_s)).id)
+
+    async def joins(self, talk: str, agent: int = 0) -> str:
+        """As the lead agent."""
+        await self.vendor.agent_joins(int(talk), self.vendor.agents[agent])
+        return self.vendor.agents[agent].name
+
+    async def says(self, talk: str, text: str, *, html: bool = False) -> None:
+        """What is text goes out as HTML all the same: the console does that."""
+        await self.vendor.agent_says(int(talk), text, html=html)
+
+    async def ends(self, talk: str) -> None:
+        """The agent concludes."""
+        await self.vendor.close(int(talk))
+
+    async def types(self, talk: str) -> None:
+        """RESPONDING, each time anew."""
+        await self.vendor.agent_types(int(talk), on=False)
+        await self.vendor.agent_types(int(talk))
+
+    async def sends_file(self, talk: str) -> tuple[str, bytes]:
+        """By its address."""
+        await self.vendor.agent_sends_sample(int(talk), "picture")
+        return PICTURE_NAME, picture()
+
+    async def moves_in_queue(self, talk: str, position: int, minutes: int) -> None:
+        """In seconds."""
+        await self.vendor.queue_moves(int(talk), position, minutes * 60)
+
+    async def transfers(self, talk: str) -> None:
+        """To another queue."""
+        await self.vendor.transfer_to_queue(int(talk), self.vendor.queues[1])
+
+    async def declines(self, talk: str) -> None:
+        """The queue has waited long enough."""
+        await self.vendor.conclude(int(talk), "QUEUE_TIMEOUT")
+
+    async def vanishes(self, talk: str) -> None:
+        """Nothing tells of it."""
+        await self.vendor.disappear(int(talk))
+
+    # -- what the people there see -------------------------------------------------------------------------------
+
+    def talks(self) -> Sequence[str]:
+        """Engagements."""
+        return [str(one.id) for one in self.vendor.conversations]
+
+    def heard(self, talk: str) -> Sequence[str]:
+        """What was posted as text: the transcript comes as HTML."""
+        return [one.body for one in self._one(talk).lines if one.side == "visitor" and not one.rich]
+
+    def context(self, talk: str) -> str:
+        """Who it is, and what was posted as HTML."""
+        one = self._one(talk)
+        posts = [plain.body for plain in one.lines if plain.side == "visitor" and plain.rich]
+        return "\n".join([*map(str, one.information.values()), *map(unescape, posts)])
+
+    def files(self, talk: str) -> Sequence[SeenFile]:
+        """None: they stand in lines, as links."""
+        del talk
+        return []
+
+    def is_over(self, talk: str) -> bool:
+        """Concluded."""
+        return self._one(talk).state == "ended"
+
+    def saw_typing(self, talk: str) -> bool:
+        """Whether it is shown now."""
+        return self._one(talk).typing
+
+    def _one(self, talk: str) -> Engagement:
+        return self.vendor.site.engagements[int(talk)]
