@@ -38,8 +38,10 @@ from warmline.desks.customcrm.inbound import AgentEventBody, parse_agent_event
 from warmline.desks.registry import desk_kinds
 from warmline.deskwork.queue import DeskQueue
 from warmline.deskwork.service import DeskWork
+from warmline.handover.connection_watch import check_all, failing
 from warmline.handover.connections import Connections
 from warmline.handover.converse import Converse
+from warmline.handover.files import DeskFiles
 from warmline.handover.inbound import Inbound
 from warmline.handover.inbox import Inbox, InboxEraser, InboxRunner
 from warmline.handover.ladder import Deadlines, Ladders
@@ -47,6 +49,7 @@ from warmline.handover.outbound import FilesOut
 from warmline.handover.parked import Parked
 from warmline.handover.payloads import Payloads
 from warmline.handover.relay import Planner, Relay
+from warmline.handover.thread_states import ThreadStates
 from warmline.journal.consumers import ConsumerRunner, ReactingConsumer, TransactionalConsumer
 from warmline.journal.deadlines import DeadlineRunner
 from warmline.journal.journal import Journal, tune_process
@@ -152,12 +155,14 @@ class Node:
             journal, clock, bus, self.ladders.for_conversation, idle_after=idle, bot_answers_within=patience
         )
         self.converse = Converse(journal, clock, self.ladders, idle_after=idle, bot_answers_within=patience)
-        self.inbound = Inbound(journal, bus)
         self.inbox = Inbox(journal, clock, bus, self.keyring, self.connections.desk)
         self.transcript_links = TranscriptLinks(journal, clock, self.keyring, public_url=s.public_url)
         self.attachments = open_attachments(s, journal, clock)
         self._stack.push_async_callback(self.attachments.stop)
         self.file_links = AttachmentLinks(self.keyring, clock, public_url=s.public_url, days=s.file_link_days)
+        states = ThreadStates(self.keyring)
+        desk_files = DeskFiles(journal, self.attachments, self.outgoing, self.connections.desk, states)
+        self.inbound = Inbound(journal, bus, files=desk_files)
         self.files_out = FilesOut(self.file_links.lasting, self.attachments.read)
         self.bots = Bots(journal, clock)
         self.deskwork = DeskWork(journal, clock, self.conversations)
@@ -203,6 +208,9 @@ class Node:
                 }
             )
         )
+        # Not right after a start: the desks may be starting as well.
+        checks = {"connections": (_HOUR_S, lambda: check_all(self.connections))}
+        await self._started(Upkeep(checks, first_after_s=_HOUR_S / 4))
 
     async def _anchor_audit(self) -> None:
         """Keep the ends of the audit chains: in the store, and where its owner cannot change them unseen, in the log."""
@@ -289,6 +297,7 @@ class Node:
         parked = Parked(self.journal, self.clock, desk=self.connections.desk, files=self.files_out)
         self.desk = DeskSurface(self._desk_services(listing, parked), console.renderer, console.live)
         await self._started(self.desk)
+        console.failing = lambda: failing(self.connections)
         console.services = {"desk": self.desk, "administration": self._administration(parked)}
         api = ApiServices(
             api_keys=self.api_keys,

@@ -8,15 +8,21 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from warmline.handover.port import Health
 from warmline.handover.tables import connection_bots, connections
 
 
 class HealthNote(msgspec.Struct, frozen=True, kw_only=True):
-    """How the last contact with a desk went; ``at`` in milliseconds."""
+    """How the last contact with a desk went; ``at`` in milliseconds.
+
+    ``since`` is when it began to fail, 0 while it is well; ``seen_by`` is who has said that he knows.
+    """
 
     ok: bool
     sentence: str
     at: int
+    since: int = 0
+    seen_by: str = ""
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +49,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     shown: Connection
     sealed: str
+
+
+def note_of(health: Health, before: HealthNote | None, now: int) -> HealthNote:
+    """What is remembered of ``health``.  Still the same trouble, perhaps in other words, is not told anybody again."""
+    note = HealthNote(ok=health.ok, sentence=health.sentence, at=now, since=0 if health.ok else now)
+    if health.ok or before is None or before.ok:
+        return note
+    return msgspec.structs.replace(note, since=before.since or before.at, seen_by=before.seen_by)
 
 
 def load_all(conn: sa.Connection) -> list[Row]:

@@ -41,8 +41,7 @@ REFRESH_S = 2.0
 NAME_LENGTH = 200
 MOST_BOTS = 200
 MAX_OVERLAP_S = 30 * DAY // SECOND
-VENDOR_OVERLAP_MS = DAY
-"""How long a vendor's old webhook secret counts beside the one entered after it; vendors repeat for hours."""
+VENDOR_OVERLAP_MS = DAY  # a vendor's old webhook secret counts so long beside a new one: vendors repeat for hours
 
 _BOT_ID = re.compile(r"[0-9a-f]{24}")
 
@@ -255,9 +254,9 @@ class Connections:
         return health
 
     async def note_health(self, connection_id: str, health: Health) -> None:
-        """Remember how the desk is doing.  The same news again is not written.  Raises NotFound."""
+        """Remember how the desk is doing; no news is not written.  Raises NotFound."""
         known = self.get(connection_id).health
-        if known is None or (known.ok, known.sentence) != (health.ok, health.sentence):
+        if known is None or known.ok != health.ok or (not health.ok and known.sentence != health.sentence):
             await self._write_health(connection_id, health)
 
     async def reseal(self) -> int:
@@ -318,8 +317,25 @@ class Connections:
         await self._changed()
         return shown
 
+    async def see_failure(self, who: Principal, connection_id: str) -> None:
+        """``who`` knows that it fails: nobody is told again until it has been well.  Raises Forbidden, NotFound."""
+        access.connections.check_write(who)
+        known = self.get(connection_id)
+        if known.health is None or known.health.ok or known.health.seen_by:
+            return
+        seen = msgspec.structs.replace(known.health, seen_by=who.actor)
+
+        def write(conn: sa.Connection) -> None:
+            store.update_health(conn, connection_id, seen)
+            self._record(conn, who, "connection.failure_seen", known)
+
+        await self._journal.write(write)
+        await self._changed()
+
     async def _write_health(self, connection_id: str, health: Health) -> None:
-        note = HealthNote(ok=health.ok, sentence=health.sentence, at=self._clock.now())
+        note = store.note_of(health, self.get(connection_id).health, self._clock.now())
+        if note.since == note.at:
+            log.warning("a connection fails", connection=connection_id, why=health.sentence)
         await self._journal.write(lambda conn: store.update_health(conn, connection_id, note))
         await self._changed()
 

@@ -22,7 +22,7 @@ from warmline.handover.front import FRONT, FrontWorker
 from warmline.handover.inbound import Inbound
 from warmline.handover.outbound import FilesOut
 from warmline.handover.payloads import PayloadKind, Payloads, fill_payload, values_of
-from warmline.handover.port import Desk, DeskError, HandoverRequest, Health, Refused, Unreachable
+from warmline.handover.port import AuthRejected, Desk, DeskError, HandoverRequest, Health, Refused, Unreachable
 from warmline.handover.requests import build_request, read_history
 from warmline.handover.thread_states import ThreadStates
 from warmline.handover.thread_tables import threads
@@ -145,6 +145,8 @@ _AWAY = frozenset({None, 502, 503, 504})
 """No answer at all, or a proxy's word that nobody is behind it."""
 _POLICY = BreakerPolicy(longest_pause=30_000)
 _NAMED_AT_ONCE = 200
+_TOLD_AGAIN_MS = 60_000
+"""So often a desk that goes on answering is noted as well: somebody's test may have said something else meanwhile."""
 
 
 class Relay:
@@ -182,7 +184,7 @@ class Relay:
         self._by_conversation: dict[str, list[ThreadWorker | FrontWorker]] = {}
         self._breakers: dict[str, Breaker] = {}
         self._write_health = note_health
-        self._health: dict[str, bool] = {}
+        self._health: dict[str, tuple[bool, int]] = {}
         self._notes: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._look_at = 0.0
@@ -222,11 +224,13 @@ class Relay:
         """The connection's breaker."""
         return self._breakers.setdefault(connection_id, Breaker(self.clock, _POLICY))
 
-    def answered(self, connection_id: str) -> None:
-        """The desk took something, or refused it: it can be reached."""
+    def answered(self, connection_id: str, refusal: DeskError | None = None) -> None:
+        """The desk took something, or refused it: it can be reached, which is all that is asked unless it knows us no more."""
         self.breaker(connection_id).success()
-        if self._health.get(connection_id) is not True:
-            self._tell_health(connection_id, Health(ok=True, sentence="The last call was answered."))
+        well = not isinstance(refusal, AuthRejected)
+        if self._health.get(connection_id) != (well, self.clock.now() // _TOLD_AGAIN_MS):
+            sentence = "The last call was answered." if refusal is None or well else refusal.detail
+            self._tell_health(connection_id, Health(ok=well, sentence=sentence))
 
     def unanswered(self, connection_id: str, error: DeskError) -> None:
         """The desk did not take something for now.  Only what says that the whole desk is away opens its breaker."""
@@ -234,11 +238,11 @@ class Relay:
         # A desk that asks for a pause, or fails over one conversation, is there for all the others.
         if isinstance(error, Unreachable) and error.vendor_status in _AWAY:
             breaker.failure()
-        if breaker.phase is not BreakerPhase.CLOSED and self._health.get(connection_id) is not False:
+        if breaker.phase is not BreakerPhase.CLOSED and self._health.get(connection_id, (True, 0))[0]:
             self._tell_health(connection_id, Health(ok=False, sentence=error.detail))
 
     def _tell_health(self, connection_id: str, health: Health) -> None:
-        self._health[connection_id] = health.ok
+        self._health[connection_id] = (health.ok, self.clock.now() // _TOLD_AGAIN_MS)
         task = asyncio.create_task(self._note_health(connection_id, health))
         self._notes.add(task)
         task.add_done_callback(self._notes.discard)

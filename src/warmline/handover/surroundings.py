@@ -29,8 +29,8 @@ class Surroundings(Protocol):
     def breaker(self, connection_id: str) -> Breaker:
         """The connection's breaker, shared by all its threads."""
 
-    def answered(self, connection_id: str) -> None:
-        """The desk can be reached."""
+    def answered(self, connection_id: str, refusal: DeskError | None = None) -> None:
+        """The desk can be reached; ``refusal`` is what it said no with, if it did."""
 
     def unanswered(self, connection_id: str, error: DeskError) -> None:
         """The desk did not take something for now."""

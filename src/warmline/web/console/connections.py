@@ -181,6 +181,12 @@ async def change_connection_enabled(visit: Visit, connection_id: FromPath[str]) 
     return visit.redirect(f"{PATH}/{connection_id}", "connection-on" if enabled else "connection-off")
 
 
+@post("/connections/{connection_id:str}/seen", opt=CHANGE)
+async def see_failure(visit: Visit, connection_id: FromPath[str]) -> Response[str]:
+    await administration(visit).connections.see_failure(visit.principal, connection_id)
+    return visit.redirect(f"{PATH}/{connection_id}")
+
+
 def state_of(connection: Connection) -> str:
     """``well``, ``failing``, ``untried`` or ``off``."""
     if not connection.enabled:
@@ -275,4 +281,5 @@ CONNECTIONS = (
     change_settings,
     check_connection,
     change_connection_enabled,
+    see_failure,
 )

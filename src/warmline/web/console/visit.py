@@ -109,6 +109,7 @@ class Visitation:
             direction=values.pop("direction", "ltr"),
             groups=visible_groups(self.ctx.entries, self.principal),
             home=self.home,
+            alarms=self.ctx.alarms(self.principal),
             **values,
         )
         if name:
