@@ -182,6 +182,19 @@ async def test_a_vendor_in_trouble_is_asked_again(shared_house: Stage, kind: str
 
 
 @pytest.mark.parametrize("kind", KINDS)
+async def test_a_desk_that_is_not_heard_counts_as_one_that_takes_nothing(shared_house: Stage, kind: str) -> None:
+    async with together(shared_house, kind) as (stage, vendor):
+        conversation = await talk(stage, vendor)
+        vendor.refuse["listen"] = 503
+        vendor.cut_streams()
+        await stage.until(conversation, lambda s: s.handover.stalled_since is not None)
+        vendor.refuse.clear()
+        await stage.until(conversation, lambda s: s.handover.stalled_since is None)
+        told = [one.type for one in await stage.events(conversation) if one.type.startswith("delivery.")]
+        assert told == ["delivery.stalled", "delivery.recovered"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("status", [401, 404])
 async def test_a_refusal_for_good_takes_the_handover_down_the_ladder(
     shared_house: Stage, kind: str, status: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from warmline.conversations import commands as c
@@ -9,6 +10,9 @@ from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
 from warmline.handover.port import OutboundMessage, Thread
 from warmline.handover.surroundings import Surroundings
+from warmline.kernel.errors import Conflict
+
+_BEFORE = "before"
 
 
 class HeldThread:
@@ -26,6 +30,8 @@ class HeldThread:
         self.state: Any = None
         self.epoch = row.owner_epoch
         self.connected = row.connected
+        # Whoever goes on where another stopped does not know whether that one had trouble; asking costs nothing.
+        self._trouble = {_BEFORE} if row.phase == "open" else set()
 
     @property
     def thread(self) -> Thread:
@@ -71,6 +77,22 @@ class HeldThread:
         if kept:
             self.state = state
         return kept
+
+    async def stall(self, doing: str) -> None:
+        """The desk cannot be reached by ``doing`` (sending, listening): the rung's time without it begins to run."""
+        known = self._trouble - {_BEFORE}
+        self._trouble.add(doing)
+        if not known:
+            with contextlib.suppress(Conflict):
+                await self.command(c.Stall(epoch=self.epoch, connection_id=self.row.connection_id))
+
+    async def recover(self, doing: str) -> None:
+        """It can be reached by ``doing``; the time stops when there is no other trouble."""
+        if self._trouble:
+            left = self._trouble - {doing, _BEFORE}
+            if not left:
+                await self.command(c.Recover(epoch=self.epoch, connection_id=self.row.connection_id))
+            self._trouble = left
 
     async def park(self, item: OutboundMessage, why: str) -> None:
         """Put a message aside that its desk would not take; people may send it again."""

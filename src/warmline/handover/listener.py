@@ -29,7 +29,7 @@ from warmline.handover.port import (
     ThreadEnded,
 )
 from warmline.handover.surroundings import Surroundings
-from warmline.kernel.errors import Conflict, KeyReused, NotFound, Unavailable
+from warmline.kernel.errors import Conflict, NotFound, Unavailable, WarmlineError
 from warmline.platform.breaker import BreakerPhase
 
 log = structlog.get_logger(__name__)
@@ -40,6 +40,8 @@ _SOON_S = 0.1
 """A poll that brought nothing in less than this was not held: the next ones wait, so that they do not run hot."""
 _STEADY_S = 10.0
 """A stream that stood this long was fine: the next one is begun at once, without a grown pause."""
+_SILENT_TRIES = 3
+"""So many tries in vain, a few seconds, and the handover counts as stalled."""
 _ENDS = (AgentLeft, ThreadEnded, OpenFailed)
 
 
@@ -102,11 +104,14 @@ class Listener:
             except Exception as error:
                 # An adapter's mistake, or the store's: the same stretch is tried again.
                 log.exception("handover.listening_failed", **self._where(), kind=type(error).__name__)
+                self._heard = False
                 pause = self._pause.next()
+            await self._note_silence()
             await asyncio.sleep(pause)
 
     async def _listen(self) -> float | None:
         """One poll, or one stream to its end.  Seconds to wait before the next, None when nothing follows."""
+        self._heard = False
         if self._around.fence() is None:
             return _FENCE_S
         desk = self._around.desk(self._connection_id)
@@ -116,7 +121,6 @@ class Listener:
         # Asking it would make this, which may be held for a minute, the probe that everybody waits for.
         if breaker.phase is BreakerPhase.OPEN and self._around.clock.now() < (breaker.retry_at or 0):
             return self._pause.next()
-        self._heard = False
         if isinstance(desk, Listens):
             return await self._read_stream(desk)
         return await self._poll(desk)
@@ -126,7 +130,7 @@ class Listener:
         asked = clock.time()
         polled = await desk.poll(self._held.thread, self._held.state)
         at_once = clock.time() - asked < _SOON_S
-        self._hears()
+        await self._hears()
         if not await self._take_in(desk, polled):
             return self._pause.next()
         if polled.done:
@@ -143,7 +147,7 @@ class Listener:
         stream = desk.listen(self._held.thread, self._held.state)
         async with _closing(stream):
             async for polled in stream:
-                self._hears()
+                await self._hears()
                 if not await self._take_in(desk, polled):
                     return self._pause.next()
                 if polled.done:
@@ -155,9 +159,16 @@ class Listener:
             self._pause.reset()
         return max(again_in_s, self._pause.next())
 
-    def _hears(self) -> None:
+    async def _note_silence(self) -> None:
+        """A desk that cannot be heard is as far away as one that takes nothing."""
+        if not self._heard and self._pause.tries >= _SILENT_TRIES:
+            with contextlib.suppress(Unavailable):
+                await self._held.stall("listening")
+
+    async def _hears(self) -> None:
         self._around.answered(self._connection_id)
         self._heard = True
+        await self._held.recover("listening")
         if not self.stands:
             self.stands = True
             self._changed()
@@ -197,19 +208,19 @@ class Listener:
                     key=key,
                     join=desk.manifest.join,
                 )
-            except Unavailable:
-                await asyncio.sleep(self._pause.next())
-            except (Conflict, NotFound, KeyReused) as refused:
+            except WarmlineError as refused:
+                if refused.retryable:
+                    await asyncio.sleep(self._pause.next())
+                    continue
                 log.info("handover.event_dropped", **self._where(), event=type(event).__name__, code=refused.code)
                 return False
-            else:
-                return True
+            return True
 
     # -- trouble -------------------------------------------------------------------------------------------------
 
     def _trouble(self, error: DeskError) -> float:
         if not error.retryable:
-            self._around.answered(self._connection_id)
+            self._around.answered(self._connection_id, error)
             self.give_up(error)
             return 0.0
         # A stream that stood and was cut says nothing about whether the desk can be reached.

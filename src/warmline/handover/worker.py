@@ -66,7 +66,6 @@ class ThreadWorker(Follower):
         self._pending: deque[OutboundMessage] = deque()
         self._leaving: tuple[str, bool] | None = None
         self._followed = False
-        self._stalled = False
         self._brought = 0  # parts of the first pending line
         self._pause = Pause()
 
@@ -245,7 +244,7 @@ class ThreadWorker(Follower):
             await self._held.save(error=error.detail)
             await self._pause_for(error)
             return
-        self._around.answered(self.row.connection_id)
+        self._around.answered(self.row.connection_id, error)
         # A desk that has refused knows of nothing, unless there is a session that was prepared.
         self._told = self._listener is not None
         await self._fail_rung("refused", error.detail)
@@ -271,7 +270,7 @@ class ThreadWorker(Follower):
     async def _deliver(self) -> None:
         item = self._pending[0]
         if not self._around.breaker(self.row.connection_id).allows():
-            await self._stall()
+            await self._held.stall("sending")
             await self._pause_for()
             return
         try:
@@ -285,14 +284,14 @@ class ThreadWorker(Follower):
             if error.retryable:
                 self._unsure = True
                 self._around.unanswered(self.row.connection_id, error)
-                await self._stall()
+                await self._held.stall("sending")
                 await self._pause_for(error)
                 return
-            self._around.answered(self.row.connection_id)
+            self._around.answered(self.row.connection_id, error)
             await self._held.park(item, error.detail)
         else:
             self._around.answered(self.row.connection_id)
-            await self._recover()
+            await self._held.recover("sending")
             if rest:
                 self._brought += 1
                 return
@@ -313,17 +312,6 @@ class ThreadWorker(Follower):
             for line in lines
             if isinstance(line, VisitorLine)
         )
-
-    async def _stall(self) -> None:
-        if not self._stalled:
-            self._stalled = True
-            with contextlib.suppress(Conflict):
-                await self._held.command(c.Stall(epoch=self._held.epoch, connection_id=self.row.connection_id))
-
-    async def _recover(self) -> None:
-        if self._stalled:
-            self._stalled = False
-            await self._held.command(c.Recover(epoch=self._held.epoch, connection_id=self.row.connection_id))
 
     # -- taking leave --------------------------------------------------------------------------------------------
 
