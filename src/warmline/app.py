@@ -50,6 +50,7 @@ from warmline.handover.parked import Parked
 from warmline.handover.payloads import Payloads
 from warmline.handover.relay import Planner, Relay
 from warmline.handover.thread_states import ThreadStates
+from warmline.handover.thread_states import ThreadStates
 from warmline.journal.consumers import ConsumerRunner, ReactingConsumer, TransactionalConsumer
 from warmline.journal.deadlines import DeadlineRunner
 from warmline.journal.journal import Journal, tune_process
@@ -294,7 +295,13 @@ class Node:
             first_run_code=await self._first_run_code(),
         )
         listing = Listing(self.journal, self.clock)
-        parked = Parked(self.journal, self.clock, desk=self.connections.desk, files=self.files_out)
+        parked = Parked(
+            self.journal,
+            self.clock,
+            desk=self.connections.desk,
+            files=self.files_out,
+            states=ThreadStates(self.keyring),
+        )
         self.desk = DeskSurface(self._desk_services(listing, parked), console.renderer, console.live)
         await self._started(self.desk)
         console.failing = lambda: failing(self.connections)

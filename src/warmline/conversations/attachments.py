@@ -96,7 +96,8 @@ class Attachments:
         Raises TooLarge; Invalid with ``file_empty``, ``file_type_refused`` or ``file_refused``; Conflict
         ``too_many_files``; Unavailable when it cannot be checked or stored.
         """
-        if await self._journal.read(lambda conn: store.count_waiting(conn, conversation_id)) >= MOST_WAITING:
+        # What a desk brings is bound at once, and must not be lost because a visitor uploads too much.
+        if not source and await self._waiting(conversation_id) >= MOST_WAITING:
             raise Conflict("Too many files wait to be sent. Send or remove some first.", code="too_many_files")
         attachment_id = uuid7()
         path = self._incoming / attachment_id
@@ -124,6 +125,9 @@ class Attachments:
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
         return row.attachment
+
+    async def _waiting(self, conversation_id: str) -> int:
+        return await self._journal.read(lambda conn: store.count_waiting(conn, conversation_id))
 
     async def _spool(self, path: Path, chunks: AsyncIterator[bytes]) -> tuple[int, str, bytes]:
         """Write what arrives, as long as it is not too much; its size, its SHA-256 and its beginning."""

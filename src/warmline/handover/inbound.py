@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from typing import Protocol
+
+from msgspec.structs import replace
 
 from warmline.conversations import commands as c
-from warmline.conversations.events import Agent
+from warmline.conversations.events import Agent, Attachment
 from warmline.conversations.kind import CONVERSATION
 from warmline.conversations.model import ConversationState
 from warmline.handover.port import (
@@ -28,12 +31,22 @@ from warmline.kernel.ids import uuid7
 from warmline.platform.bus import Bus
 
 
+class BringsFiles(Protocol):
+    """Keeps agents' files (``files.DeskFiles``)."""
+
+    async def bring(
+        self, connection_id: str, conversation_id: str, event: AgentReplied, key: str | None
+    ) -> tuple[tuple[Attachment, ...], str]:
+        """The files of an event as ours, and its text with a line for each that could not be had."""
+
+
 class Inbound:
     """Appends desks' events.  ``refusals`` counts the refused ones by code (``stale_owner`` above all)."""
 
-    def __init__(self, journal: Journal, bus: Bus) -> None:
+    def __init__(self, journal: Journal, bus: Bus, *, files: BringsFiles | None = None) -> None:
         self._journal = journal
         self._bus = bus
+        self._files = files
         self.refusals: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
 
@@ -70,6 +83,9 @@ class Inbound:
             stored_once = IdempotencyKey(
                 scope=f"wire:{connection_id}", key=f"{key}:{conversation_id}", body_hash=digest
             )
+        if isinstance(event, AgentReplied) and event.files and self._files is not None:
+            files, text = await self._files.bring(connection_id, conversation_id, event, key)
+            command = replace(command, text=text, attachments=files)
         try:
             return await self._append(conversation_id, command, stored_once)
         except Conflict as refused:
