@@ -50,7 +50,6 @@ from warmline.handover.parked import Parked
 from warmline.handover.payloads import Payloads
 from warmline.handover.relay import Planner, Relay
 from warmline.handover.thread_states import ThreadStates
-from warmline.handover.thread_states import ThreadStates
 from warmline.journal.consumers import ConsumerRunner, ReactingConsumer, TransactionalConsumer
 from warmline.journal.deadlines import DeadlineRunner
 from warmline.journal.journal import Journal, tune_process

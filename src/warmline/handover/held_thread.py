@@ -10,6 +10,7 @@ from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
 from warmline.handover.port import OutboundMessage, Thread
 from warmline.handover.surroundings import Surroundings
+from warmline.handover.thread_states import thread_of
 from warmline.kernel.errors import Conflict
 
 _BEFORE = "before"
@@ -36,14 +37,7 @@ class HeldThread:
     @property
     def thread(self) -> Thread:
         """What the desk is given."""
-        return Thread(
-            ref=self.ref or self.row.conversation_id,
-            connection_id=self.row.connection_id,
-            conversation_id=self.row.conversation_id,
-            request_id=f"{self.row.handover_id}.{self.row.rung}",
-            bot_id=self.row.bot_id,
-            state=self.state,
-        )
+        return thread_of(self.row, self.state, ref=self.ref)
 
     def recall(self) -> None:
         """Read the state from the row.  Raises KeyMissing, Undecryptable."""

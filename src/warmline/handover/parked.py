@@ -13,8 +13,9 @@ from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
 from warmline.handover.outbound import FilesOut, message_of, parts_of
 from warmline.handover.port import Desk, OutboundMessage, Thread
+from warmline.handover.thread_states import ThreadStates, thread_of
 from warmline.handover.thread_store import ParkedRow
-from warmline.handover.thread_tables import parked, threads
+from warmline.handover.thread_tables import parked
 from warmline.journal.journal import Journal
 from warmline.kernel.clock import Clock
 from warmline.kernel.errors import Conflict, NotFound
@@ -26,8 +27,11 @@ Place = tuple[int, str, str]
 class Parked:
     """The list of parked messages, and the way out of it."""
 
-    def __init__(self, journal: Journal, clock: Clock, *, desk: Callable[[str], Desk], files: FilesOut) -> None:
+    def __init__(
+        self, journal: Journal, clock: Clock, *, desk: Callable[[str], Desk], files: FilesOut, states: ThreadStates
+    ) -> None:
         self._journal = journal
+        self._states = states
         self._clock = clock
         self._desk = desk
         self._files = files
@@ -52,7 +56,7 @@ class Parked:
         Raises NotFound; Conflict ``already_resent``, ``erased``, ``connection_disabled``; DeskError when the desk
         refuses again (the message stays parked).
         """
-        row, thread = await self._journal.read(lambda conn: _find(conn, conversation_id, message_id))
+        row, thread = await self._journal.read(lambda conn: self._find(conn, conversation_id, message_id))
         if row.resent_at is not None:
             raise Conflict("This message has been sent again already.", code="already_resent")
         item = await self._item(row)
@@ -71,25 +75,9 @@ class Parked:
             raise Conflict("The message has been erased.", code="erased")
         return message_of(events[0], body, self._files)
 
-
-def _find(conn: sa.Connection, conversation_id: str, message_id: str) -> tuple[ParkedRow, Thread]:
-    row = store.find_parked(conn, conversation_id, message_id)
-    found = (
-        None
-        if row is None
-        else conn.execute(
-            sa.select(threads.c.ref, threads.c.handover_id, threads.c.rung, threads.c.bot_id).where(
-                threads.c.id == row.thread_id
-            )
-        ).first()
-    )
-    if row is None or found is None:
-        raise NotFound("There is no such parked message.")
-    thread = Thread(
-        ref=found.ref or conversation_id,
-        connection_id=row.connection_id,
-        conversation_id=conversation_id,
-        request_id=f"{found.handover_id}.{found.rung}",
-        bot_id=found.bot_id,
-    )
-    return row, thread
+    def _find(self, conn: sa.Connection, conversation_id: str, message_id: str) -> tuple[ParkedRow, Thread]:
+        row = store.find_parked(conn, conversation_id, message_id)
+        thread = store.find_attempt(conn, row.thread_id) if row is not None else None
+        if row is None or thread is None:
+            raise NotFound("There is no such parked message.")
+        return row, thread_of(thread, self._states.unseal(thread.id, thread.state))

@@ -98,7 +98,8 @@ class Thread:
     """The vendor-side conversation; ``ref`` is the vendor's own id for it.  Stored by the relay as it is.
 
     ``state`` is what the desk has to remember of it (JSON; stored encrypted, so that a session's key may be in it);
-    desks that are listened to change it with every ``Polled``.
+    desks that are listened to change it with every ``Polled``.  It is forgotten when the thread is over: a parked message
+    that people send again later comes with None, and is refused by a desk that cannot do without.
     """
 
     ref: str

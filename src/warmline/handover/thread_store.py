@@ -116,6 +116,12 @@ def list_heads(conn: sa.Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in conn.execute(query.where(threads.c.phase.in_(OPEN_PHASES)))}
 
 
+def find_attempt(conn: sa.Connection, thread_id: str) -> ThreadRow | None:
+    """The thread with our own id."""
+    row = conn.execute(sa.select(*_COLUMNS).where(threads.c.id == thread_id)).first()
+    return ThreadRow(**row._mapping) if row else None
+
+
 def find_thread(conn: sa.Connection, conversation_id: str, connection_id: str) -> ThreadRow | None:
     """The latest thread of a conversation at a connection."""
     query = (
