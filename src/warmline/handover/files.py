@@ -19,7 +19,7 @@ from warmline.conversations.events import Attachment
 from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
 from warmline.handover.port import AgentReplied, Desk, FetchesFiles, Thread, VendorFile
-from warmline.handover.thread_states import ThreadStates
+from warmline.handover.thread_states import ThreadStates, thread_of
 from warmline.journal.journal import Journal
 from warmline.kernel.errors import Invalid, NotFound, TooLarge, Unavailable, WarmlineError
 from warmline.platform.http import Outgoing
@@ -119,14 +119,7 @@ class DeskFiles:
         row = store.find_thread(conn, conversation_id, connection_id)
         if row is None:
             raise NotFound("There is no such thread.")
-        return Thread(
-            ref=row.ref or conversation_id,
-            connection_id=connection_id,
-            conversation_id=conversation_id,
-            request_id=f"{row.handover_id}.{row.rung}",
-            bot_id=row.bot_id,
-            state=self._states.unseal(row.id, row.state),
-        )
+        return thread_of(row, self._states.unseal(row.id, row.state))
 
     async def _download(self, url: str, limit: int) -> bytes:
         for _hop in range(_REDIRECTS + 1):
