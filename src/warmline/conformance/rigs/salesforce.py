@@ -1,0 +1,153 @@
+"""Salesforce Enhanced Chat, for the kit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar, Self
+
+from warmline.conformance.rig import SCRIPT, Habits, NotAtThisVendor, Rig, SeenFile, Step
+from warmline.simulators.base import FILES
+from warmline.simulators.salesforce import Assumptions, SalesforceSimulator
+from warmline.simulators.salesforce.state import Conversation, Entry
+from warmline.simulators.samples import PICTURE_NAME, picture
+from warmline.simulators.script import Kind
+
+_OPERATIONS = {
+    Step.OPEN: "conversation.start",
+    Step.SEND: "message.send",
+    Step.CLOSE: "session.end",
+    Step.LISTEN: "stream",
+}
+
+
+class SalesforceRig(Rig):
+    """A talk is a conversation's id.  The visitor's first message holds what was said before."""
+
+    key: ClassVar[str] = "salesforce"
+
+    def __init__(self, salesforce: SalesforceSimulator) -> None:
+        self.vendor = salesforce
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, assumptions: Assumptions | None = None) -> AsyncIterator[Self]:
+        """The simulator with its one deployment."""
+        async with SalesforceSimulator.running(script=SCRIPT, assumptions=assumptions) as salesforce:
+            yield cls(salesforce)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """As the guide says."""
+        return {
+            "scrt_url": self.vendor.url,
+            "org_id": self.vendor.org.id,
+            "developer_name": self.vendor.developer_name,
+            "routing_attributes": "visitorName = Visitor_Name; email = Email; Order number = Order_Number",
+        }
+
+    @property
+    def wrong_credentials(self) -> Mapping[str, Any]:
+        """Another org."""
+        return {"org_id": "00D000000000000"}
+
+    @property
+    def payload(self) -> str:
+        """The published one, with a detail."""
+        return (
+            '{"isPost": true, "buttonId": "5736g000000k9nQ", "language": "en-US", "userAgent": "{{userAgent}}",'
+            ' "crmPlatform": "salesforce", "visitorName": "{{visitorName}}", "deploymentId": "5726g000000k9nQ",'
+            ' "organizationId": "00D6g000003Q6HI", "buttonOverrides": [], "prechatEntities": [],'
+            ' "prechatDetails": [{"label": "Order number", "value": "A-17", "transcriptFields": ["Order__c"]}],'
+            ' "screenResolution": "{{screenRes}}", "receiveQueueUpdates": true,'
+            ' "liveAgentHostname": "d.la1-c2-ia4.salesforceliveagent.com"}'
+        )
+
+    @property
+    def webhooks(self) -> Habits:
+        """The stream's habits."""
+        return self.vendor.webhooks
+
+    def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
+        """By the operations of the API."""
+        self.vendor.trouble.next(_OPERATIONS[step], kind, times)
+
+    # -- what the people there do --------------------------------------------------------------------------------
+
+    async def until_waiting(self, timeout_s: float = 15.0) -> str:
+        """In a queue."""
+        return (await self.vendor.waiting(timeout_s=timeout_s)).id
+
+    async def joins(self, talk: str, agent: int = 0) -> str:
+        """The rep accepts it."""
+        await self.vendor.agent_joins(talk, self.vendor.agents[agent])
+        return self.vendor.agents[agent].name
+
+    async def says(self, talk: str, text: str, *, html: bool = False) -> None:
+        """As plain text, which is all there is."""
+        if html:
+            raise NotAtThisVendor(talk)
+        await self.vendor.agent_says(talk, text)
+
+    async def ends(self, talk: str) -> None:
+        """The session ends."""
+        await self.vendor.close(talk)
+
+    async def types(self, talk: str) -> None:
+        """A rep begins to type."""
+        await self.vendor.agent_types(talk)
+
+    async def sends_file(self, talk: str) -> tuple[str, bytes]:
+        """By its address."""
+        files = [(f"{self.vendor.url}{FILES}/{PICTURE_NAME}", PICTURE_NAME)]
+        await self.vendor.agent_says(talk, "", files=files)
+        return PICTURE_NAME, picture()
+
+    async def moves_in_queue(self, talk: str, position: int, minutes: int) -> None:
+        """An org tells either the place or the time, never both (documented), and both is what is asked for here."""
+        raise NotAtThisVendor(talk, position, minutes)
+
+    async def transfers(self, talk: str) -> None:
+        """To another queue."""
+        await self.vendor.transfer_to_queue(talk, self.vendor.queues[1])
+
+    async def declines(self, talk: str) -> None:
+        """Routing fails."""
+        await self.vendor.fail_routing(talk)
+
+    async def vanishes(self, talk: str) -> None:
+        """No event tells of it."""
+        await self.vendor.disappear(talk)
+
+    # -- what the people there see -------------------------------------------------------------------------------
+
+    def talks(self) -> Sequence[str]:
+        """Conversations."""
+        return [one.id for one in self.vendor.conversations]
+
+    def heard(self, talk: str) -> Sequence[str]:
+        """The visitor's messages but for the first."""
+        return [entry.text for entry in self._said(talk)[1:] if entry.text]
+
+    def context(self, talk: str) -> str:
+        """The first message, and the parameters."""
+        values = [str(value) for value in self._one(talk).routing_attributes.values()]
+        return "\n".join([*(entry.text for entry in self._said(talk)[:1]), *values])
+
+    def files(self, talk: str) -> Sequence[SeenFile]:
+        """Uploaded ones."""
+        return [SeenFile(name=file.name, body=file.body) for entry in self._said(talk) for file in entry.files]
+
+    def is_over(self, talk: str) -> bool:
+        """Its session has ended."""
+        return self._one(talk).over
+
+    def saw_typing(self, talk: str) -> bool:
+        """Counted."""
+        return self._one(talk).typing > 0
+
+    def _said(self, talk: str) -> list[Entry]:
+        return self._one(talk).said_by("EndUser")
+
+    def _one(self, talk: str) -> Conversation:
+        return self.vendor.org.conversations[talk]
