@@ -6,6 +6,7 @@ from warmline.desks.builtin import builtin_kind
 from warmline.desks.builtin.desk import AgentsOnline
 from warmline.desks.customcrm import customcrm_kind
 from warmline.desks.dixa import dixa_kind
+from warmline.desks.gorgias import gorgias_kind
 from warmline.desks.kustomer import kustomer_kind
 from warmline.desks.oracle import oracle_kind
 from warmline.desks.salesforce.legacy import salesforce_legacy_kind
@@ -22,5 +23,6 @@ def desk_kinds(*, outgoing: Outgoing, clock: Clock, agents_online: AgentsOnline)
         "kustomer": kustomer_kind(outgoing, clock),
         "salesforce_legacy": salesforce_legacy_kind(outgoing, clock),
         "oracle": oracle_kind(outgoing, clock),
+        "gorgias": gorgias_kind(outgoing, clock),
         "builtin": builtin_kind(agents_online),
     }
