@@ -16,7 +16,7 @@ import msgspec
 
 from warmline.desks.shared.answers import check_reply, translated
 from warmline.desks.shared.json_api import JsonApi
-from warmline.desks.shared.multipart import Part, multipart
+from warmline.desks.shared.multipart import Part
 from warmline.handover.port import DeskError, Refused
 from warmline.kernel.clock import Clock
 from warmline.kernel.errors import WarmlineError
@@ -41,6 +41,15 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     expires_at: int | None = None
     last_event_id: str = ""
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """A file on its way; ``id`` is ours, and another one than its message's."""
+
+    id: str
+    name: str
+    media_type: str
+    body: bytes
 
 
 class Entry(msgspec.Struct, frozen=True, rename="camel"):
@@ -121,23 +130,17 @@ class MessagingClient:
         }
         await self._once(token, operation, f"{_API}/conversation/{conversation}/message", body)
 
-    async def upload(self, token: str, conversation: str, message: str, file: str, name: str, body: bytes) -> None:
+    async def upload(self, token: str, conversation: str, message: str, file: Upload) -> None:
         """A file of the visitor, as a message of its own."""
-        entry = {"esDeveloperName": self._name, "message": {"id": message, "fileId": file, "text": ""}}
-        content_type, content = multipart(
-            [
-                Part("messageEntry", msgspec.json.encode(entry), "application/json"),
-                Part("fileData", body, "application/octet-stream", name),
-            ]
-        )
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Content-Type": content_type}
-        url = f"{self._base}{_API}/conversation/{conversation}/file"
-        try:
-            reply = await self._outgoing.request("POST", url, headers=headers, body=content, timeout_s=_UPLOAD_S)
-        except WarmlineError as error:
-            raise translated(error, desk=DESK, operation="send") from error
+        entry = {"esDeveloperName": self._name, "message": {"id": message, "fileId": file.id, "text": ""}}
+        parts = [
+            Part("messageEntry", msgspec.json.encode(entry), "application/json"),
+            Part("fileData", file.body, file.media_type or "application/octet-stream", file.name),
+        ]
         with _there_already():
-            check_reply(reply, desk=DESK, operation="send", now=self._clock.now())
+            await self._of(token).send_form(
+                "send", f"{_API}/conversation/{conversation}/file", parts, timeout_s=_UPLOAD_S
+            )
 
     async def typing(self, token: str, conversation: str, entry: str, *, on: bool) -> None:
         """The visitor types, or stopped."""

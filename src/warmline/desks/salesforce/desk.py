@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from warmline.desks.salesforce.client import DESK, PAGE, Entry, MessagingClient, Token
+from warmline.desks.salesforce.client import DESK, PAGE, Entry, MessagingClient, Token, Upload
 from warmline.desks.salesforce.ids import derived_id, item_id, message_id
 from warmline.desks.salesforce.inbound import VISITOR, Heard, Here, hear, hear_all
 from warmline.desks.salesforce.payload import PAYLOAD, SalesforcePayload
@@ -163,13 +163,11 @@ class SalesforceDesk:
 
     async def _upload(self, thread: Thread, number: str, file: File) -> None:
         if file.size <= _MOST_FILE_BYTES:
-            body, inside = await file.read(), derived_id("file", number)
+            upload = Upload(
+                id=derived_id("file", number), name=file.name, media_type=file.media_type, body=await file.read()
+            )
             try:
-                await self._asked(
-                    thread,
-                    "send",
-                    lambda token: self._client.upload(token, thread.ref, number, inside, file.name, body),
-                )
+                await self._asked(thread, "send", lambda token: self._client.upload(token, thread.ref, number, upload))
             except Refused as error:
                 if error.vendor_status not in _NO_SUCH_FILE:
                     raise
