@@ -22,6 +22,7 @@ from warmline.accounts import audit
 from warmline.accounts.answers import Answers
 from warmline.accounts.api_keys import ApiKeys
 from warmline.accounts.service import Accounts
+from warmline.app_services import administration_of, desk_services_of
 from warmline.bots.runner import BotRunner
 from warmline.bots.service import Bots
 from warmline.conversations.attachment_links import AttachmentLinks
@@ -69,10 +70,9 @@ from warmline.visitors.service import Visitors
 from warmline.web.api.services import Services as ApiServices
 from warmline.web.api.transcript_link import TranscriptLinks
 from warmline.web.api.wire import AGENT_PATH, WireSurface
-from warmline.web.console.administration import Administration
 from warmline.web.console.context import ConsoleContext
 from warmline.web.console.desk_presence import DeskPresence
-from warmline.web.console.desk_surface import DeskServices, DeskSurface
+from warmline.web.console.desk_surface import DeskSurface
 from warmline.web.console.outside import error_page, icon_route
 from warmline.web.files import FileRoutes, item_with_links
 from warmline.web.front import Health, RawRoute
@@ -301,10 +301,10 @@ class Node:
             files=self.files_out,
             states=ThreadStates(self.keyring),
         )
-        self.desk = DeskSurface(self._desk_services(listing, parked), console.renderer, console.live)
+        self.desk = DeskSurface(desk_services_of(self, listing, parked), console.renderer, console.live)
         await self._started(self.desk)
         console.failing = lambda: failing(self.connections)
-        console.services = {"desk": self.desk, "administration": self._administration(parked)}
+        console.services = {"desk": self.desk, "administration": administration_of(self, listing, parked)}
         api = ApiServices(
             api_keys=self.api_keys,
             answers=answers,
@@ -325,33 +325,6 @@ class Node:
             return page_handlers(console, api, scale=self.settings.rate_limit_scale)
 
         return console, make
-
-    def _administration(self, parked: Parked) -> Administration:
-        return Administration(
-            connections=self.connections,
-            widgets=self.widgets,
-            bots=self.bots,
-            parked=parked,
-            ladders=self.ladders,
-            deadlines=self.deadlines,
-        )
-
-    def _desk_services(self, listing: Listing, parked: Parked) -> DeskServices:
-        return DeskServices(
-            journal=self.journal,
-            bus=self.bus,
-            clock=self.clock,
-            accounts=self.accounts,
-            conversations=self.conversations,
-            listing=listing,
-            deskwork=self.deskwork,
-            parked=parked,
-            widgets=self.widgets,
-            connections=self.connections,
-            presence=self.presence,
-            attachments=self.attachments,
-            file_links=self.file_links,
-        )
 
     async def _first_run_code(self) -> str:
         """What the first member must know: written where only the operator reads, until somebody has signed up."""

@@ -162,6 +162,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     capabilities: Capabilities = Capabilities()
     text_limit: int | None = None
     """Longest message text in characters that the vendor documents; None when it documents none."""
+    contact: str = "the maintainers of Warmline (CONTRIBUTING.md says how to reach them)"
+    """Who looks after this desk, and gets the diagnostics file when something is wrong with it."""
+    setup: tuple[str, ...] = ()
+    """What to do, in order, to connect it: the steps of its guide."""
 
     @classmethod
     def load(cls, path: Path) -> Manifest:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from warmline.bots.service import Bot, Bots
+from warmline.conversations.listing import Listing
 from warmline.conversations.widgets import Widget, Widgets
 from warmline.handover.connections import Connections
+from warmline.handover.diagnostics import Reporter
 from warmline.handover.ladder import Deadlines, Ladders
 from warmline.handover.parked import Parked
+from warmline.handover.preview import Previews
 
 if TYPE_CHECKING:
     from warmline.web.console.visit import Visit
@@ -29,9 +32,12 @@ class Administration:
     connections: Connections
     widgets: Widgets
     bots: Bots
+    listing: Listing
     parked: Parked
     ladders: Ladders
     deadlines: Deadlines
+    reporter: Reporter
+    previews: Previews
 
     async def all_widgets(self) -> list[Widget]:
         """Every widget, disabled ones included, in the order they were made (at most 2,000)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 
 from litestar import Response, get, post
@@ -11,8 +12,10 @@ from warmline.accounts import access
 from warmline.accounts.access import Scope
 from warmline.handover.connections import Connection
 from warmline.handover.desk_kinds import DeskKind
-from warmline.kernel.errors import Invalid, WarmlineError
+from warmline.handover.port import ListsQueues
+from warmline.kernel.errors import Conflict, Invalid, WarmlineError
 from warmline.kernel.ids import BotId
+from warmline.platform.crypto import KeyMissing
 from warmline.web.api.wire import AGENT_PATH, CHAT_PATH
 from warmline.web.console import connections_form, flashes
 from warmline.web.console.administration import administration
@@ -23,6 +26,17 @@ from warmline.web.console.visit import Visit
 PATH = "/console/connections"
 SEE = {"scope": Scope.CONNECTIONS_READ}
 CHANGE = {"scope": Scope.CONNECTIONS_WRITE}
+_ABILITIES = {
+    "context": "Transcript and page go along",
+    "availability": "Tells whether people are there",
+    "queue_position": "Place in the queue",
+    "waiting_time": "Waiting time",
+    "agent_typing": "Visitor sees the agent type",
+    "visitor_typing": "Agent sees the visitor type",
+    "attachments": "Files to the agent (else links)",
+    "transfer": "Transfers",
+    "notes": "Notes for the agent only",
+}
 STATES = (("", "Any state"), ("well", "Well"), ("failing", "Failing"), ("untried", "Not tried yet"), ("off", "Off"))
 
 flashes.register("connection-saved", "The connection is saved.")
@@ -201,6 +215,22 @@ def kind_of(visit: Visit, connection: Connection) -> DeskKind:
     return administration(visit).connections.kinds[connection.kind]
 
 
+def _lists_queues(visit: Visit, connection_id: str) -> bool:
+    with contextlib.suppress(Conflict, KeyMissing):
+        return isinstance(administration(visit).connections.desk(connection_id), ListsQueues)
+    return False
+
+
+def abilities_of(kind: DeskKind) -> list[tuple[str, str]]:
+    """What the desk can carry, in words."""
+    can = kind.manifest.capabilities
+    joining = "the vendor says so" if kind.manifest.join == "explicit" else "the first reply tells it"
+    told = [(_ABILITIES[name], "yes" if getattr(can, name) else "no") for name in _ABILITIES]
+    limit = kind.manifest.text_limit
+    pieces = f"in pieces of {limit:,} characters" if limit else "whole"
+    return [("An agent joins", joining), *told, ("Long messages", pieces)]
+
+
 async def connection_page(
     visit: Visit, connection: Connection, tab: str, *, status: int = 200, form: Form | None = None, **values: object
 ) -> Response[str]:
@@ -215,7 +245,9 @@ async def connection_page(
         ("overview", "Overview", base, True),
         ("settings", "Settings", f"{base}/settings", may_change),
         ("keys", "Keys and secrets", f"{base}/keys", wired or bool(connections_form.generated(kind))),
+        ("queues", "Queues", f"{base}/queues", may_change and _lists_queues(visit, connection.id)),
         ("parked", f"Not delivered{waiting}", f"{base}/parked", access.conversations.may_read(visit.principal)),
+        ("help", "Help", f"{base}/help", True),
     ]
     return visit.page(
         f"pages/connection_{tab}.html",
@@ -226,6 +258,7 @@ async def connection_page(
         wired=wired,
         webhook_url=f"{visit.ctx.public_url.rstrip('/')}/in/{connection.id}",
         may_change=may_change,
+        abilities=abilities_of(kind),
         tabs=[(text, href, key == tab) for key, text, href, shown in tabs if shown],
         **values,
     )
