@@ -7,6 +7,7 @@ names, with the session's id.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -130,7 +131,7 @@ class OracleClient:
 
     async def engage(self, server: Server, token: str, transaction: str) -> Engaged:
         """Begin the chat."""
-        body = {"clientTransactionId": transaction}
+        body = {"clientTransactionId": transaction_number(transaction)}
         headers = {"Authorization": f"Bearer {token}"}
         reply = await self._tell("open", server, "requestEngagement", headers, body)
         return _read(reply, Engaged, "open")
@@ -140,9 +141,12 @@ class OracleClient:
         reply = await self._in_session("listen", server, session, "getMessages", {}, timeout_s=HELD_S)
         return _read(reply, News, "listen") if reply.body else News()
 
-    async def post(self, server: Server, session: str, body: Mapping[str, Any], *, operation: str = "send") -> None:
-        """A line of the visitor."""
-        await self._in_session(operation, server, session, "postMessage", body)
+    async def post(
+        self, server: Server, session: str, text: str, message_id: str, *, rich: bool = False, operation: str = "send"
+    ) -> None:
+        """A line of the visitor; ``rich`` for HTML."""
+        body = {"body": text, "messageId": message_id, "clientTransactionId": transaction_number(message_id)}
+        await self._in_session(operation, server, session, "postMessage", body | ({"richText": True} if rich else {}))
 
     async def activity(self, server: Server, session: str, mode: str) -> None:
         """RESPONDING while the visitor types, else LISTENING."""
@@ -204,6 +208,11 @@ class OracleClient:
                 vendor_status=error.vendor_status,
                 vendor_body=error.vendor_body,
             ) from error
+
+
+def transaction_number(own_id: str) -> int:
+    """Oracle's clientTransactionId is a number: one that the same id always has, short enough for every reader of JSON."""
+    return int.from_bytes(hashlib.sha256(own_id.encode()).digest()[:6])
 
 
 def _read(reply: Reply, type_: type[T], operation: str) -> T:

@@ -163,9 +163,8 @@ class OracleDesk:
         now = msgspec.convert(thread.state, _State)
         match item:
             case OutboundMessage():
-                body = {"body": item.text, "messageId": item.id, "clientTransactionId": item.id}
                 try:
-                    await self._client.post(now.server, now.session, body)
+                    await self._client.post(now.server, now.session, item.text, item.id)
                 except Refused as error:
                     if error.vendor_status != 409:
                         raise
@@ -212,9 +211,8 @@ class OracleDesk:
     async def _tell_context(self, state: _State, request: HandoverRequest) -> None:
         for number, body in enumerate(context_posts(request)):
             name = f"{request.id}.context.{number}"
-            post = {"body": body, "richText": True, "messageId": name, "clientTransactionId": name}
             try:
-                await self._client.post(state.server, state.session, post, operation="open")
+                await self._client.post(state.server, state.session, body, name, rich=True, operation="open")
             except DeskError as error:
                 # The person is asked for; what would have been nice to know must not undo that.
                 log.warning("oracle.context_not_told", code=error.code, status=error.vendor_status)
