@@ -76,12 +76,14 @@ class Deliveries:
         )
 
     async def stop(self) -> None:
-        """Give up what is still on its way."""
+        """Give up what is still on its way, and what comes after."""
+        self.switches.lose = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
+            self._session = None
 
     def set(self, **switches: Any) -> None:
         """Change switches by their names in ``Switches``.  Raises AttributeError for an unknown one."""
@@ -164,8 +166,7 @@ class Deliveries:
 
     async def _attempt(self, endpoint: Endpoint, delivery: Delivery) -> Attempt:
         if self._session is None:
-            msg = "the simulator is not running"
-            raise RuntimeError(msg)
+            return Attempt(self._clock.now(), 0, "the simulator is not running")
         now = self._clock.now()
         signed_at = now - self.switches.stale_by_s * 1000
         headers = {"Content-Type": "application/json", **endpoint.sign(delivery.body, signed_at)}

@@ -29,6 +29,7 @@ class Answer:
     text: str
     location: str
     policy: str
+    disposition: str = ""
 
 
 @dataclass
@@ -75,7 +76,13 @@ async def signed_in(stage: Stage, role: Role = Role.ADMIN) -> AsyncIterator[Pers
 
 async def _answer(reply: aiohttp.ClientResponse) -> Answer:
     where = reply.headers.get("location", "") or reply.headers.get("hx-redirect", "")
-    return Answer(reply.status, await reply.text(), where, reply.headers.get("content-security-policy", ""))
+    return Answer(
+        reply.status,
+        await reply.text(),
+        where,
+        reply.headers.get("content-security-policy", ""),
+        reply.headers.get("content-disposition", ""),
+    )
 
 
 def _token(page: str) -> str:

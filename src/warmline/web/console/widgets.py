@@ -13,7 +13,7 @@ from warmline.accounts.access import Scope
 from warmline.conversations.widgets import Widget, faults_of
 from warmline.handover.payloads import PLACEHOLDERS
 from warmline.kernel.errors import Invalid, NotFound
-from warmline.web.console import connections_form, flashes, widgets_form
+from warmline.web.console import connections_form, flashes, payload_previews, widgets_form
 from warmline.web.console.administration import administration
 from warmline.web.console.forms import Form
 from warmline.web.console.once import once
@@ -115,6 +115,9 @@ async def _submit(visit: Visit, known: Widget | None) -> Response[str]:
     at, form = administration(visit), await visit.form()
     draft = widgets_form.read_draft(form)
     action = form.text("do", _SAVE)
+    if action.startswith("preview-"):
+        await payload_previews.fill(at, draft, action.removeprefix("preview-"))
+        return await _edit_page(visit, known, draft, form)
     if action != _SAVE:
         widgets_form.change_ladder(draft, action, [one.id for one in at.connections.list() if one.enabled])
         return await _edit_page(visit, known, draft, form)
@@ -171,6 +174,7 @@ async def _edit_page(
             one.id: kind.example for one in connections if (kind := at.connections.payload_kind(one.id)) is not None
         },
         placeholder_list=", ".join(f"{{{{{name}}}}}" for name in (*PLACEHOLDERS, "details.…")),
+        conversations=await payload_previews.choices(at, known.id if known else ""),
         deadlines=widgets_form.DEADLINES,
         defaults=widgets_form.defaults(at.deadlines),
         most_rungs=widgets_form.MOST_RUNGS,
