@@ -40,7 +40,10 @@ _LOOK = ("title", "subtitle", "bot_name", "language", "accent")
 
 
 class RungDraft(msgspec.Struct, kw_only=True):
-    """One rung as typed; ``deadlines`` by name, in the units of ``DEADLINES``."""
+    """One rung as typed; ``deadlines`` by name, in the units of ``DEADLINES``.
+
+    ``preview`` is its payload filled from the conversation ``preview_of``, ``preview_failure`` why it could not be.
+    """
 
     connection_id: str = ""
     text: str = ""
@@ -48,6 +51,9 @@ class RungDraft(msgspec.Struct, kw_only=True):
     payload: str = ""
     deadlines: dict[str, str] = msgspec.field(default_factory=dict)
     focus: str = ""
+    preview_of: str = ""
+    preview: str = ""
+    preview_failure: str = ""
 
 
 class WidgetDraft(msgspec.Struct, kw_only=True):
@@ -82,6 +88,7 @@ def read_draft(form: Form) -> WidgetDraft:
                 text=form.text(f"{base}.text"),
                 escalate_to=form.text(f"{base}.escalate_to"),
                 payload=form.text(f"{base}.payload"),
+                preview_of=form.text(f"{base}.preview_of"),
                 deadlines={one.name: form.text(f"{base}.{one.name}") for one in DEADLINES},
             )
         )
