@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from tests.support.journey import connect, lines, until, until_equal, until_said
 from tests.support.node import Stage, guest
 
@@ -114,6 +115,16 @@ async def test_a_visitor_who_leaves_may_leave_the_ticket_open(shared_house: Stag
         await until(lambda: here.ticket(talk).messages[-1].channel == "internal-note")
         assert "has left the chat" in here.ticket(talk).messages[-1].body_text
         assert here.ticket(talk).status == "open"
+
+
+async def test_the_visitor_reads_that_it_is_a_ticket(shared_house: Stage) -> None:
+    async with together(shared_house) as here:
+        widget = await here.stage.node.widgets.read(here.stage.widget_id)
+        step = LadderStep(connection_id=here.connection_id, payload=here.rig.payload)
+        await here.stage.node.widgets.update(msgspec.structs.replace(widget, ladder=(step,)), actor="test")
+        conversation, _talk = await here.asked()
+        state = await here.stage.until(conversation, lambda s: s.handover)
+        assert "ticket for the team" in state.handover.step.text
 
 
 async def test_a_ticket_that_was_merged_away_is_said_in_words(shared_house: Stage) -> None:

@@ -11,6 +11,8 @@ from yarl import URL
 
 from warmline.kernel.errors import Invalid
 
+WAITING_TEXT = "waiting_text"
+"""A field of this name holds what the visitor reads while he waits on a rung that has no text of its own."""
 LONGEST_TEXT = 500
 LONGEST_URL = 2_048
 _YES = frozenset({"true", "on", "yes", "1"})

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from warmline.conversations.events import Rung
 from warmline.conversations.widgets import LadderStep, Widgets
+from warmline.handover.connection_forms import WAITING_TEXT
 from warmline.handover.connections import Connection, Connections
 from warmline.handover.payloads import Payloads, check_payload
 from warmline.kernel.errors import Invalid, NotFound
@@ -91,7 +92,7 @@ class Ladders:
             connection_id=step.connection_id,
             desk=connection.kind,
             name=connection.name,
-            text=step.text,
+            text=step.text or str(connection.settings.get(WAITING_TEXT) or ""),
             escalate_to=step.escalate_to,
             payload=await self._payloads.keep(step.payload) if step.payload.strip() else "",
             answer_within=ms(step.answer_within_s, base.answer_within_s),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from warmline.handover.connection_forms import Choice, FieldKind, FormField
+from warmline.handover.connection_forms import WAITING_TEXT, Choice, FieldKind, FormField
 from warmline.handover.payloads import PayloadKind
 
 API_KEY = "api_key"
@@ -54,6 +54,12 @@ FORM = (
         kind=FieldKind.CHOICE,
         default="api",
         choices=(Choice("api", "API"), Choice("email", "E-mail")),
+    ),
+    FormField(
+        name=WAITING_TEXT,
+        label="What the visitor reads",
+        help="While his ticket waits, on rungs that have no text of their own. Nobody is told to be there at once: say so.",
+        default="I have written a ticket for the team. They answer as soon as they can, which may take some hours.",
     ),
     FormField(
         name="close_tickets",
