@@ -54,6 +54,19 @@ async def test_another_node_goes_on_where_one_stopped_listening(pair: StorePair,
 
 
 @pytest.mark.parametrize("kind", KINDS)
+async def test_of_two_nodes_one_listens_until_the_other_has_to(postgres_pair: StorePair, kind: str) -> None:
+    async with Vendor.running() as vendor, node(postgres_pair) as second:
+        async with node(postgres_pair) as first:
+            await connect(first, kind, {"url": vendor.url})
+            conversation = await talk(first, vendor)
+            await vendor.tell("said", text="One at a time.")
+            await heard(first, conversation, ["Hello, I am Ada.", "One at a time."])
+        await vendor.tell("said", text="Who is it now?")
+        await heard(second, conversation, ["Hello, I am Ada.", "One at a time.", "Who is it now?"])
+        assert vendor.only.most_held == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_a_state_that_was_not_saved_brings_the_same_events_again(pair: StorePair, kind: str) -> None:
     async with Vendor.running() as vendor:
         async with node(pair) as first:

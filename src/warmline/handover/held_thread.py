@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+import msgspec
+
 from warmline.conversations import commands as c
 from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
@@ -29,6 +31,7 @@ class HeldThread:
         self.row = row
         self.ref = row.ref
         self.state: Any = None
+        self._kept = b""
         self.epoch = row.owner_epoch
         self.connected = row.connected
         # Whoever goes on where another stopped does not know whether that one had trouble; asking costs nothing.
@@ -42,6 +45,7 @@ class HeldThread:
     def recall(self) -> None:
         """Read the state from the row.  Raises KeyMissing, Undecryptable."""
         self.state = self._around.states.unseal(self.row.id, self.row.state)
+        self._kept = msgspec.json.encode(self.state)
 
     async def command(self, command: c.Command) -> None:
         """Append a command of the relay to the conversation.  Raises Conflict."""
@@ -59,17 +63,22 @@ class HeldThread:
     async def learn(self, thread: Thread, **values: object) -> None:
         """Take ref and state from the desk and write them, with other columns."""
         self.ref, self.state = thread.ref, thread.state
+        self._kept = msgspec.json.encode(self.state)
         await self.save(ref=self.ref, state=self._around.states.seal(self.row.id, self.state), **values)
 
     async def keep(self, state: Any) -> bool:
         """Remember how far the desk was listened to; False when that is not for us to write any more."""
+        # Most polls bring nothing.  A desk may have changed the very object it was given, so the text is compared.
+        text = msgspec.json.encode(state)
+        if text == self._kept:
+            return True
         fence = self._around.fence()
         if fence is None:
             return False
         at, sealed = self._around.clock.now(), self._around.states.seal(self.row.id, state)
         kept = await self._journal.write(lambda conn: store.save_state(conn, self.row.id, fence, at, sealed))
         if kept:
-            self.state = state
+            self.state, self._kept = state, text
         return kept
 
     async def stall(self, doing: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -29,7 +29,7 @@ from warmline.handover.port import (
     ThreadEnded,
 )
 from warmline.handover.surroundings import Surroundings
-from warmline.kernel.errors import Conflict, NotFound, Unavailable, WarmlineError
+from warmline.kernel.errors import Conflict, NotFound, WarmlineError
 from warmline.platform.breaker import BreakerPhase
 
 log = structlog.get_logger(__name__)
@@ -52,15 +52,25 @@ class Listener:
     when either changes.
     """
 
-    def __init__(self, around: Surroundings, held: HeldThread, *, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        held: HeldThread,
+        *,
+        changed: Callable[[], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._around = around
         self._held = held
         self._changed = changed
+        self._sleep = sleep
         self._connection_id = held.row.connection_id
         self._conversation_id = held.row.conversation_id
         self._open = asyncio.Event()
+        self._listens = False
         self._heard = False
         self._pause = Pause()
+        self._unheld = Pause(first=0.2, cap=1.0)
         self._task: asyncio.Task[None] | None = None
         self.stands = False
         self.lost: DeskError | None = None
@@ -107,7 +117,7 @@ class Listener:
                 self._heard = False
                 pause = self._pause.next()
             await self._note_silence()
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
 
     async def _listen(self) -> float | None:
         """One poll, or one stream to its end.  Seconds to wait before the next, None when nothing follows."""
@@ -117,6 +127,7 @@ class Listener:
         desk = self._around.desk(self._connection_id)
         if not isinstance(desk, Listens | Polls):
             return None
+        self._listens = True
         breaker = self._around.breaker(self._connection_id)
         # Asking it would make this, which may be held for a minute, the probe that everybody waits for.
         if breaker.phase is BreakerPhase.OPEN and self._around.clock.now() < (breaker.retry_at or 0):
@@ -135,9 +146,10 @@ class Listener:
             return self._pause.next()
         if polled.done:
             return None
-        if not polled.events and not polled.again_in_s and at_once:
-            return self._pause.next()
         self._pause.reset()
+        if not polled.events and not polled.again_in_s and at_once:
+            return self._unheld.next()
+        self._unheld.reset()
         return polled.again_in_s
 
     async def _read_stream(self, desk: Listens) -> float | None:
@@ -161,8 +173,9 @@ class Listener:
 
     async def _note_silence(self) -> None:
         """A desk that cannot be heard is as far away as one that takes nothing."""
-        if not self._heard and self._pause.tries >= _SILENT_TRIES:
-            with contextlib.suppress(Unavailable):
+        if self._listens and not self._heard and self._pause.tries >= _SILENT_TRIES:
+            # Whatever stands against it now may not next time; this task must outlive it.
+            with contextlib.suppress(WarmlineError):
                 await self._held.stall("listening")
 
     async def _hears(self) -> None:
@@ -188,7 +201,7 @@ class Listener:
         if polled.done and not ended:
             # The vendor will say no more; were the handover still there, nobody would ever answer in it.
             await self._bring_in(desk, ThreadEnded(thread_ref=self._held.thread.ref))
-        return polled.state == self._held.state or await self._held.keep(polled.state)
+        return await self._held.keep(polled.state)
 
     async def _bring_in(self, desk: Any, event: DeskEvent) -> bool:
         """Append one event; False when the conversation has no place for it any more (that is counted)."""
@@ -210,9 +223,9 @@ class Listener:
                 )
             except WarmlineError as refused:
                 if refused.retryable:
-                    await asyncio.sleep(self._pause.next())
+                    await self._sleep(self._pause.next())
                     continue
-                log.info("handover.event_dropped", **self._where(), event=type(event).__name__, code=refused.code)
+                log.info("handover.event_dropped", **self._where(), told=type(event).__name__, code=refused.code)
                 return False
             return True
 

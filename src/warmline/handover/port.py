@@ -256,7 +256,8 @@ class Polls(Protocol):
         May be held by the vendor (45 s at most).  Every event carries a ``vendor_event_id`` of its own, the same each
         time and unique within the thread: after a crash the same stretch may be read again.  The call may be cancelled
         at any moment.  Raises DeskError; retryable ones are tried again with growing pauses and the same state, after
-        a permanent one the thread counts as lost.
+        a permanent one the thread counts as lost.  A session that is over is Refused; AuthRejected says that the whole
+        connection's credentials are.
         """
 
 
