@@ -81,7 +81,7 @@ async def test_the_frame_may_stand_only_where_the_widget_is_allowed(web: Web) ->
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
-        "img-src": "'self' https: data:",
+        "img-src": "'self' https: data: blob:",
         "connect-src": "'self' wss://chat.example",
         "frame-ancestors": f"'self' {SHOP}",
         "base-uri": "'none'",

@@ -13,10 +13,12 @@ from importlib.resources.abc import Traversable
 from warmline.kernel.errors import NotFound
 from warmline.web.problems import NOSNIFF, Receive, Scope, Send, send_bytes
 from warmline.web.security import header
+from warmline.web.widget.joined import join_scripts
 from warmline.web.widget.lighten import lighten_script, lighten_style
 
 STATIC = "/widget/static/"
 LOADER = "loader.js"
+APP = "app.js"
 _IMMUTABLE = b"public, max-age=31536000, immutable"
 _SHORT = b"public, max-age=300, must-revalidate"
 _ASK = b"public, no-cache"
@@ -37,8 +39,8 @@ class Asset:
 
 
 def load_assets(folder: Traversable) -> dict[str, Asset]:
-    """Every file below ``folder`` by its path with slashes."""
-    found: dict[str, Asset] = {}
+    """Every file below ``folder`` by its path with slashes; the app's script has its modules in it."""
+    bodies: dict[str, bytes] = {}
 
     def walk(place: Traversable, prefix: str) -> None:
         for entry in place.iterdir():
@@ -46,12 +48,19 @@ def load_assets(folder: Traversable) -> dict[str, Asset]:
             if entry.is_dir():
                 walk(entry, f"{name}/")
             else:
-                body = _light(name, entry.read_bytes())
-                etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
-                found[name] = Asset(body, _pack(body), _media_type(name), etag)
+                bodies[name] = _light(name, entry.read_bytes())
 
     walk(folder, "")
-    return found
+    if APP in bodies:
+        # The single modules stay: during an update, a page of a node of before may still ask for them.
+        scripts = {name: body.decode() for name, body in bodies.items() if name.endswith(".js")}
+        bodies[APP] = join_scripts(scripts, APP).encode()
+    return {name: _asset(name, body) for name, body in bodies.items()}
+
+
+def _asset(name: str, body: bytes) -> Asset:
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'.encode()
+    return Asset(body, _pack(body), _media_type(name), etag)
 
 
 def _light(name: str, body: bytes) -> bytes:
@@ -77,8 +86,8 @@ def _media_type(name: str) -> bytes:
 class Assets:
     """Serves ``/widget/loader.js`` and ``/widget/static/…``.
 
-    ``/widget/static/<digest>/app.js`` may be cached for ever: the digest covers every file, and modules import
-    each other by relative path, so they stay within one version.  Without the digest the browser must ask again.
+    ``/widget/static/<digest>/app.js`` may be cached for ever: the digest covers every file.  Without
+    it the browser must ask again.
     """
 
     def __init__(self) -> None:

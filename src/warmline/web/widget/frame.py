@@ -26,7 +26,7 @@ def policy(ancestors: Iterable[str], socket_origins: Iterable[str]) -> bytes:
     # 'self' covers ws: in today's browsers, older ones want the WebSocket's origin by name.
     connect = " ".join(["'self'", *socket_origins])
     return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data: blob:; "
         f"connect-src {connect}; frame-ancestors {' '.join(ancestors)}; base-uri 'none'; form-action 'none'"
     ).encode("latin-1")
 

@@ -5,6 +5,7 @@ import { Backoff } from "./models/backoff.js";
 import { grantedStorage, MapStorage, newId } from "./models/browser.js";
 import { Chat } from "./models/chat.js";
 import { unreadCount } from "./models/conversation.js";
+import { Files, isFresh, isPicture, postFile } from "./models/files.js";
 import { HostBridge, pageOf } from "./models/hostbridge.js";
 import { Session } from "./models/session.js";
 import { Texts } from "./models/texts.js";
@@ -33,6 +34,18 @@ const chat = new Chat({
   memory, base, session, storage, newId, transports: [webSocketTransport, eventStreamTransport], isOnline: () => navigator.onLine,
   onChange: () => schedule(), onEvent: (name, detail) => bridge.tell("event", { name, detail }),
 });
+
+const pictures = globalThis.URL?.createObjectURL ? {
+  preview: (file) => (isPicture(file.type) ? URL.createObjectURL(file) : null), release: (address) => URL.revokeObjectURL(address),
+} : {};
+const files = new Files({
+  newId, onChange: () => schedule(), ...pictures,
+  post: (file, on) => postFile({ base, token: session.token, conversation: chat.state.conversation }, file, on),
+});
+const links = {
+  href: (path) => base + path, preview: (id) => files.previews.get(id) ?? null,
+  fresh: Object.assign((id) => session.fileLink(chat.state.conversation, id), { isFresh }),
+};
 
 function ownPage() {
   return pageOf({
@@ -113,8 +126,9 @@ async function start() {
     document.documentElement.classList.add("tinted");
   }
   const texts = new Texts(config.texts, config.language);
+  files.limit = config.max_file_bytes ?? 0;
   panel = new Panel({
-    texts, config, chat, onClose: () => bridge.tell("close"), onSeen: () => schedule(),
+    texts, config, chat, files, links, onClose: () => bridge.tell("close"), onSeen: () => schedule(),
     draft: { get: () => drafts.getItem(session.key("draft")) ?? "", set: (text) => drafts.setItem(session.key("draft"), text) },
     onAgain: () => { focusWanted = true; begin({ afresh: true }); },
     onRetry: () => (chat.status === "final" ? location.reload() : chat.line.retryNow()),

@@ -53,9 +53,12 @@ export class Chat {
     if (begun) this.onEvent("conversation-started", { conversation });
   }
 
-  say(text, replyTo) {
+  say(text, replyTo, files = []) {
     this.signal.stop();
-    this.outbox.add(replyTo ? { frame: "message", text, reply_to: replyTo } : { frame: "message", text });
+    const frame = { frame: "message", text };
+    if (replyTo) frame.reply_to = replyTo;
+    if (files.length) frame.attachments = files.map((file) => file.id);
+    this.outbox.add(frame, files);
   }
 
   cancelWaiting() {

@@ -77,7 +77,7 @@ const REDUCERS = {
     const author = data.author ?? { kind: "system" };
     const item = {
       kind: "message", key: data.client_id ?? data.message_id ?? `m${event.seq}`, seq: event.seq, at: event.at, id: data.message_id, clientId: data.client_id ?? null,
-      author, text: data.text ?? "", buttons: data.buttons ?? [],
+      author, text: data.text ?? "", buttons: data.buttons ?? [], attachments: data.attachments ?? [],
     };
     const typing = author.kind in state.typing ? { ...state.typing, [author.kind]: 0 } : state.typing;
     return { ...state, typing, items: [...state.items, item] };

@@ -15,9 +15,9 @@ export class Outbox {
     this.underway = null;
   }
 
-  /** Queue a command frame (without client id) and send it when possible. Returns its client id. */
-  add(frame) {
-    const item = { client_id: this.newId(), at: this.now(), state: "pending", frame };
+  /** Queue a command frame (without client id) and send it when possible; `files` is what is known of those it names. */
+  add(frame, files = []) {
+    const item = { client_id: this.newId(), at: this.now(), state: "pending", frame, files };
     this.#save([...this.#load(), item]);
     this.#pump();
     return item.client_id;

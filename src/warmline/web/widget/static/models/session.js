@@ -59,10 +59,19 @@ export class Session {
     this.#keep("token", answer.token);
   }
 
-  async #post(path, body) {
+  /** A link to a file that works for another hour. */
+  async fileLink(conversation, id) {
+    return (await this.#ask(`/widget/files/${id}?conversation=${conversation}`, { headers: { authorization: `Bearer ${this.token}` } })).url;
+  }
+
+  #post(path, body) {
     const headers = { "content-type": "application/json" };
     if (this.token) headers.authorization = `Bearer ${this.token}`;
-    const answer = await this.fetch(this.base + path, { method: "POST", headers, body: JSON.stringify(body) });
+    return this.#ask(path, { method: "POST", headers, body: JSON.stringify(body) });
+  }
+
+  async #ask(path, request) {
+    const answer = await this.fetch(this.base + path, request);
     const data = await answer.json().catch(() => null);
     if (!answer.ok || !data) throw new RequestFailed(answer.status, data?.detail);
     return data;

@@ -20,6 +20,12 @@ export class Texts {
     });
   };
 
+  /** 3400000 → "3.4 MB". */
+  size(bytes) {
+    const [unit, by] = bytes < 1000 ? ["byte", 1] : bytes < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
+    return new Intl.NumberFormat(this.language, { style: "unit", unit, unitDisplay: unit === "byte" ? "long" : "short", maximumFractionDigits: 1 }).format(bytes / by);
+  }
+
   time = (at) => this.clock.format(new Date(at));
 
   day(at, now = new Date()) {

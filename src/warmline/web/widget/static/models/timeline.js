@@ -13,7 +13,7 @@ const speaker = (entry) => `${entry.author.kind}:${entry.author.name ?? ""}`;
 function pendingMessages(outbox, known) {
   return outbox.filter((item) => item.frame.frame === "message" && !known.has(item.client_id)).map((item) => ({
     kind: "message", key: item.client_id, seq: null, at: new Date(item.at).toISOString(), clientId: item.client_id,
-    author: { kind: "visitor" }, text: item.frame.text, buttons: [],
+    author: { kind: "visitor" }, text: item.frame.text, buttons: [], attachments: item.files ?? [],
     delivery: item.state === "failed" ? "failed" : item.state === "sent" ? "sent" : "sending", reason: item.reason,
   }));
 }

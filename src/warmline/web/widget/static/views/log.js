@@ -5,12 +5,13 @@ import { openButtons } from "../models/conversation.js";
 import { isWebAddress, pieces } from "../models/linkify.js";
 import { timeline } from "../models/timeline.js";
 import { avatar, h, icon, reconcile } from "./dom.js";
+import { fileViews } from "./tray.js";
 
 const NEAR_PX = 80;
 
 export class Log {
-  constructor({ texts, onReply, onRetry, onSeen, hasContact }) {
-    Object.assign(this, { texts, t: texts.t, onReply, onRetry, onSeen, hasContact, views: new Map() });
+  constructor({ texts, links, onReply, onRetry, onSeen, hasContact }) {
+    Object.assign(this, { texts, t: texts.t, links, onReply, onRetry, onSeen, hasContact, views: new Map() });
     this.list = h("ol", { class: "messages" });
     this.live = h("div", { class: "live", role: "log", "aria-live": "polite", "aria-relevant": "additions", "aria-label": this.t("log.label") }, this.list);
     this.typing = h("div", { class: "typing", hidden: true }, h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")));
@@ -85,11 +86,13 @@ export class Log {
     const own = row.author.kind === "visitor";
     const name = own ? this.t("author.you") : row.author.name || this.t(row.author.kind === "agent" ? "author.agent" : "author.bot");
     // The hidden name has a direction of its own: else it, not the text, would decide which way the bubble runs.
-    const bubble = h("div", { class: "bubble", dir: "auto" }, h("span", { class: "hidden", dir: "auto" }, this.t("author.says", { name }), " "), ...this.#linked(row.text));
+    const says = h("span", { class: "hidden", dir: "auto" }, this.t("author.says", { name }), " ");
+    const files = fileViews(this.texts, row, this.links);
+    const bubble = row.text || !files.length ? h("div", { class: "bubble", dir: "auto" }, says, ...this.#linked(row.text)) : says;
     const head = own ? null : h("span", { class: "speaker", "aria-hidden": "true" }, name);
     const meta = h("div", { class: "meta" });
     const side = own ? null : avatar({ ...row.author, name });
-    const node = h("li", {}, side, h("div", { class: "stack" }, head, bubble, meta));
+    const node = h("li", {}, side, h("div", { class: "stack" }, head, bubble, ...files.map((file) => file.node), meta));
     let buttons = null, shown = "";
     const update = (now) => {
       node.className = `message ${own ? "own" : `from-${row.author.kind}`}${now.first ? " first" : ""}${now.last ? " last" : ""}${now.delivery ? ` is-${now.delivery}` : ""}`;
@@ -98,6 +101,7 @@ export class Log {
         shown = mark;
         meta.replaceChildren(...this.#meta(now));
       }
+      files.forEach((file, index) => file.update(now.attachments[index]));
       const links = now.buttons.some((button) => button.kind === "link");
       const open = this.buttons?.key === now.key;
       const wanted = open ? "open" : links ? "links" : "none";

@@ -3,6 +3,7 @@
 import { isWaiting } from "../models/conversation.js";
 import { Composer } from "./composer.js";
 import { ContactForm } from "./contact.js";
+import { DropZone } from "./drop.js";
 import { h } from "./dom.js";
 import { Header } from "./header.js";
 import { Log } from "./log.js";
@@ -10,22 +11,25 @@ import { Banner, ContactOffer, EndedCard, EndQuestion } from "./notices.js";
 import { WaitingCard } from "./waiting.js";
 
 export class Panel {
-  constructor({ texts, config, chat, draft, onClose, onAgain, onRetry, onSeen }) {
+  constructor({ texts, config, chat, files, links, draft, onClose, onAgain, onRetry, onSeen }) {
     Object.assign(this, { chat, onSeen, shown: {}, asking: false, writing: false });
     this.header = new Header({ texts, config, onClose, onEnd: () => this.#ask(!this.asking) });
-    this.log = new Log({ texts, onReply: (text, id) => { chat.say(text, id); this.composer.focus(); }, onRetry: (id) => chat.outbox.retry(id), onSeen });
+    this.log = new Log({ texts, links, onReply: (text, id) => { chat.say(text, id); this.composer.focus(); }, onRetry: (id) => chat.outbox.retry(id), onSeen });
     this.banner = new Banner({ texts, onRetry });
     this.question = new EndQuestion({ texts, onEnd: () => { this.asking = false; this.#arrange(); this.focus(); chat.end(); }, onClose: () => this.#ask(false) });
     this.waiting = new WaitingCard({ texts, onCancel: () => chat.cancelWaiting(), onContact: () => this.#write(true), onKeep: () => this.update() });
     this.offer = new ContactOffer({ texts, onOpen: () => this.#write(true) });
     this.contact = new ContactForm({ texts, onSend: (values) => chat.leaveContact(values), onCancel: () => this.#write(false) });
     this.ended = new EndedCard({ texts, onAgain });
-    this.composer = new Composer({ texts, draft, onSend: (text) => chat.say(text), onInput: () => chat.typed(), onFocus: onSeen });
+    this.composer = new Composer({ texts, draft, files, onSend: (text, sent) => chat.say(text, null, sent), onInput: () => chat.typed(), onFocus: onSeen });
     this.trouble = h("p", { class: "toast", role: "alert", hidden: true }, texts.t("action.failed"));
     this.node = h("main", { class: "panel", "aria-label": texts.t("launcher.title") },
       this.header.node, this.banner.node, this.log.node,
       h("div", { class: "foot" },
         h("div", { class: "cards" }, this.trouble, this.question.node, this.waiting.node, this.offer.node, this.contact.node, this.ended.node), this.composer.node));
+    if (files.limit) {
+      this.drop = new DropZone({ texts, node: this.node, isOpen: () => !this.composer.node.hidden, onFiles: (given) => { files.add(given); this.composer.focus(); } });
+    }
   }
 
   update() {
@@ -39,6 +43,7 @@ export class Panel {
     this.#updateContact(state, items);
     this.trouble.hidden = !items.some((item) => (item.frame.frame === "cancel" || item.frame.frame === "end") && item.state === "failed");
     this.#arrange();
+    this.composer.update();
     this.log.update(state, items);
     // What had the keyboard is gone: it goes where the visitor can go on, and never out of the panel.
     if (document.hasFocus() && held?.closest("[hidden]")) this.focus();
