@@ -223,6 +223,19 @@ async def test_a_stream_that_is_refused_from_the_start_is_a_rung_that_refused(
         await until(lambda: all(session.held == 0 for session in vendor.sessions.values()))
 
 
+async def test_a_visitor_need_not_wait_for_a_stream_that_does_not_stand(shared_house: Stage) -> None:
+    async with together(shared_house, "streamed") as (stage, vendor):
+        vendor.refuse["listen"] = 503
+        conversation = await stage.visit()
+        await stage.say(conversation, "talk to a person")
+        await until(lambda: bool(vendor.sessions))
+        assert (await stage.state(conversation)).handover.stage == "requested"
+        await stage.frame(conversation, frame="cancel")
+        await stage.until_stage(conversation, None)
+        await until(lambda: vendor.only.closed)
+        assert not vendor.only.opened
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_vendor_that_says_nobody_comes_is_left_for_the_next_rung(shared_house: Stage, kind: str) -> None:
     async with together(shared_house, kind) as (stage, vendor):
