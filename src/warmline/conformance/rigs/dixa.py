@@ -111,6 +111,10 @@ class DixaRig(Rig):
         """To another queue."""
         await self.vendor.transfer_to_queue(int(talk), self.vendor.queues[1])
 
+    async def declines(self, talk: str) -> None:
+        """Closed before anybody has taken it: abandoned."""
+        await self.vendor.close(int(talk))
+
     async def vanishes(self, talk: str) -> None:
         """No event tells of it."""
         await self.vendor.disappear(int(talk))
