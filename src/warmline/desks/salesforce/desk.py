@@ -189,7 +189,7 @@ class SalesforceDesk:
     async def _end(self, thread: Thread, *, session: bool) -> None:
         try:
             await self._asked(thread, "close", lambda token: self._client.end(token, thread.ref, session=session))
-        except (Refused, AuthRejected) as error:
+        except Refused as error:
             if error.vendor_status not in _OVER:
                 raise
 
@@ -230,7 +230,8 @@ class SalesforceDesk:
                         yield polled
             except AuthRejected as error:
                 if last_try or error.vendor_status != 401:
-                    raise
+                    detail = "Salesforce does not let this visitor's token listen any more."
+                    raise Refused(detail, desk=DESK, operation="listen", vendor_status=error.vendor_status) from error
                 here = await self._renew(thread.ref, here)
             else:
                 return
@@ -255,7 +256,7 @@ class SalesforceDesk:
     async def _missed(self, thread: Thread, here: Here) -> Heard:
         """What was not heard while no stream stood; nothing when there is no conversation yet."""
         heard = Heard((), here)
-        with contextlib.suppress(Refused, AuthRejected):
+        with contextlib.suppress(Refused):
             async for entry in self._listed(thread, here.since, "listen"):
                 one = hear(entry, heard.here, ref=thread.ref)
                 heard = Heard((*heard.events, *one.events), one.here, heard.over or one.over)
@@ -293,16 +294,11 @@ class SalesforceDesk:
         """
         here = self._newest(thread.ref, _state(thread.state))
         try:
-            try:
-                return await call(here.token)
-            except AuthRejected as error:
-                if error.vendor_status != 401:
-                    raise
+            return await call(here.token)
+        except AuthRejected as error:
+            if error.vendor_status == 401:
                 here = await self._renew(thread.ref, here)
                 return await call(here.token)
-        except AuthRejected as error:
-            if error.vendor_status != 403:
-                raise
             detail = "Salesforce says that this visitor's session is not valid any more."
             raise Refused(detail, desk=DESK, operation=operation, vendor_status=403) from error
 
@@ -323,7 +319,13 @@ class SalesforceDesk:
         return msgspec.structs.replace(here, token=known.token, renew_at=known.renew_at) if known else here
 
     async def _renew(self, ref: str, here: Here) -> Here:
-        renewed = self._with(here, await self._client.renewed(here.token, "listen"))
+        try:
+            token = await self._client.renewed(here.token, "listen")
+        except AuthRejected as error:
+            # One visitor's token, not the connection: nobody has to reconnect anything.
+            detail = "The visitor's token has expired and cannot be renewed."
+            raise Refused(detail, desk=DESK, operation="listen", vendor_status=error.vendor_status) from error
+        renewed = self._with(here, token)
         if len(self._tokens) >= _MOST_KNOWN:
             self._tokens.clear()
         self._tokens[ref] = renewed
