@@ -34,6 +34,7 @@ from warmline.handover.port import (
     Receipt,
     Refused,
     Thread,
+    ThreadEnded,
     Unknown,
     VisitorLine,
 )
@@ -225,9 +226,11 @@ class FreshchatDesk:
         Only who has opened or written to the thread since its start knows; who does not takes the event.
         """
         known = self._begun.get(event.thread_ref)
-        if known is None or event.occurred_at is None or not known.interaction or not told.interaction_id:
+        if known is None or event.occurred_at is None or event.occurred_at >= known.begun:
             return False
-        return told.interaction_id != known.interaction and event.occurred_at < known.begun
+        # Nothing ends before it begins; for all else the moments alone might be cut to seconds.
+        differ = bool(known.interaction and told.interaction_id) and told.interaction_id != known.interaction
+        return differ or isinstance(event, ThreadEnded)
 
     async def _is_resolved(self, ids: Ids) -> bool:
         return (await self._client.conversation(ids, operation="send")).status == RESOLVED
