@@ -83,4 +83,32 @@ async def test_a_visitor_sends_a_picture_and_a_document_and_the_agent_sees_them(
         await expect(picture).to_have_js_property("naturalWidth", 240)
         async with desk.expect_download() as saved:
             await log.locator(".file-card").click()
-        assert Path(await (await saved.value).path()).read_bytes() == PDF
+        assert bytes_of(await (await saved.value).path()) == PDF
+
+
+def bytes_of(path: object) -> bytes:
+    return Path(str(path)).read_bytes()
+
+
+async def test_an_agent_sends_a_picture_and_the_visitor_sees_it(stage: Stage, browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "where it is.png").write_bytes(png(200, 120, (40, 120, 200)))
+    (tmp_path / "big.txt").write_bytes(b"x" * 200_001)
+    async with talking(stage, browser) as (widget, shop, desk):
+        await desk.locator("#talk-foot input[type=file]").set_input_files(
+            [tmp_path / "where it is.png", tmp_path / "big.txt"]
+        )
+        await expect(desk.locator(".tray-file.ready")).to_contain_text("where it is.png")
+        await expect(desk.locator(".tray-file.failed")).to_contain_text("Too large: at most 200 KB.")
+        await desk.get_by_role("button", name="Remove big.txt").click()
+        await desk.get_by_label("Answer the visitor").press("Enter")
+
+        picture = widget.locator(".from-agent .picture img")
+        await expect(picture).to_be_visible()
+        await expect(picture).to_have_js_property("naturalWidth", 200)
+        await expect(desk.locator("[data-transcript] .message.mine .file-picture img")).to_have_js_property(
+            "naturalWidth", 200
+        )
+        await expect(desk.locator("[data-transcript] .pending")).to_have_count(0)
+        async with shop.expect_popup() as opened:
+            await widget.locator(".from-agent .picture").click()
+        await expect((await opened.value).locator("img")).to_have_js_property("naturalWidth", 200)

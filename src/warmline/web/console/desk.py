@@ -163,11 +163,14 @@ async def _page(visit: Visit, shown: Shown | None) -> Response[str]:
 
 
 def _part(visit: Visit, shown: Shown) -> dict[str, Any]:
+    surface: DeskSurface = visit.ctx.services["desk"]
+    max_file_bytes = surface.services.attachments.policy.max_bytes
     return {
         "shown": shown,
         "facts": handover_facts(shown),
         "mode": _mode(shown.state, visit.member.id),
         "client_id": uuid7(),
+        "max_file_bytes": max_file_bytes,
         "may_change": True,
     }
 

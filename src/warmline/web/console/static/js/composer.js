@@ -10,7 +10,7 @@ export function connectComposers(root) {
     // While an input method composes a character, Enter belongs to it.
     if (event.shiftKey || event.isComposing) return;
     event.preventDefault();
-    if (box.value.trim()) box.form.requestSubmit();
+    if (box.value.trim() || box.form.hasAttribute("data-has-files")) box.form.requestSubmit();
   });
   root.addEventListener("input", (event) => {
     if (event.target.matches?.("[data-composer] textarea")) showCount(event.target);

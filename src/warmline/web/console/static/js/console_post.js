@@ -1,5 +1,5 @@
 // Changing requests from scripts: url-encoded like a form, with the session's token.
-function token() {
+export function token() {
   return JSON.parse(document.body.getAttribute("hx-headers") ?? "{}")["X-CSRF-Token"] ?? "";
 }
 

@@ -13,20 +13,21 @@ export class Outbox {
     this.transcript = transcript;
   }
 
-  send(text) {
-    const clientId = newClientId();
-    const row = this.transcript.addSending(text, clientId, () => this.#enqueue(row, text, clientId));
-    this.#enqueue(row, text, clientId);
+  /** @param {string} text @param {{id: string, name: string, size: number}[]} files */
+  send(text, files = []) {
+    const fields = { text, client_id: newClientId(), attachments: files.map((file) => file.id).join(",") };
+    const row = this.transcript.addSending(text, fields.client_id, () => this.#enqueue(row, fields), files);
+    this.#enqueue(row, fields);
   }
 
-  #enqueue(row, text, clientId) {
+  #enqueue(row, fields) {
     this.transcript.setSending(row, "sending", "Sending…");
-    this.#queue = this.#queue.then(() => this.#deliver(row, text, clientId));
+    this.#queue = this.#queue.then(() => this.#deliver(row, fields));
   }
 
-  async #deliver(row, text, clientId) {
+  async #deliver(row, fields) {
     for (let attempt = 1; row.isConnected; attempt += 1) {
-      const answer = await attemptTo(this.path, { text, client_id: clientId });
+      const answer = await attemptTo(this.path, fields);
       if (answer.seq) return this.transcript.confirm(row, answer.seq);
       if (!answer.retryable || attempt === TRIES) {
         return this.transcript.setSending(row, "failed", answer.detail || "Not sent.");

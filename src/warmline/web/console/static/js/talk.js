@@ -2,6 +2,7 @@
 import { showCount } from "./composer.js";
 import { post } from "./console_post.js";
 import { ConversationStream } from "./conversation_stream.js";
+import { FileTray } from "./file_tray.js";
 import { Outbox } from "./outbox.js";
 import { Transcript } from "./transcript.js";
 
@@ -14,6 +15,7 @@ export class Talk {
   #typingSent = 0;
   #typingEnds = 0;
   #readSent = 0;
+  #waits = false;
   #controller = new AbortController();
 
   /** @param {HTMLElement} root @param {(frame: object) => void} [onBoard] */
@@ -44,6 +46,10 @@ export class Talk {
 
   #openConversation() {
     this.transcript = new Transcript(this.root);
+    if (this.root.querySelector("#talk-foot")) {
+      this.files = new FileTray(this.root, this.id, this.#controller.signal);
+      this.files.onSettled = () => this.#goOn();
+    }
     this.outbox = new Outbox(`/console/desk/${this.id}/say`, this.transcript);
     const foot = this.root.querySelector("#talk-foot");
     if (!foot) return;
@@ -65,13 +71,23 @@ export class Talk {
     event.preventDefault();
     const box = form.elements.text;
     const text = box.value.trim();
-    if (!text) return;
-    this.outbox.send(text);
+    // Pressed while a file is on its way: everything goes as soon as it has arrived.
+    this.#waits = this.files.uploading;
+    if (this.#waits) return;
+    const files = this.files.take();
+    if (!text && !files.length) return;
+    this.outbox.send(text, files);
     box.value = "";
     showCount(box);
     sessionStorage.removeItem(this.#draftKey);
     this.#typing(false);
     box.focus();
+  }
+
+  #goOn() {
+    if (!this.#waits || this.files.uploading) return;
+    this.#waits = false;
+    if (!this.files.hasFailed) this.root.querySelector("#talk-foot [data-composer]")?.requestSubmit();
   }
 
   #input(event) {
@@ -89,6 +105,7 @@ export class Talk {
   #restoreDraft() {
     const box = this.root.querySelector("#talk-foot textarea");
     if (!box) return;
+    this.files.draw();
     if (!box.value) box.value = sessionStorage.getItem(this.#draftKey) ?? "";
     showCount(box);
     if (matchMedia("(hover: hover)").matches) box.focus({ preventScroll: true });

@@ -53,11 +53,19 @@ export class Transcript {
   }
 
   /** A message that is on its way; `again` is called when its sender wants to try once more. */
-  addSending(text, clientId, again) {
+  addSending(text, clientId, again, files = []) {
     const row = this.sending.content.firstElementChild.cloneNode(true);
     row.dataset.client = clientId;
     row.querySelector(".message").id = `message-${clientId}`;
-    row.querySelector(".bubble").textContent = text;
+    const bubble = row.querySelector(".bubble");
+    bubble.textContent = text;
+    bubble.hidden = !text;
+    for (const file of files) {
+      const card = document.createElement("span");
+      card.className = "file-card";
+      card.textContent = file.name;
+      bubble.parentElement.append(card);
+    }
     row.addEventListener("click", (event) => {
       if (event.target.closest("[data-again]")) again();
     });
