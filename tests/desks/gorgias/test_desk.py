@@ -18,17 +18,24 @@ from warmline.handover.port import (
     AgentReplied,
     AuthorKind,
     AuthRejected,
+    Availability,
     EndReason,
     File,
     HandoverRequest,
     OutboundMessage,
     OutboundNote,
+    OutboundTyping,
+    QueueMoved,
+    QueueRef,
     RateLimited,
+    Receipt,
     Refused,
     Thread,
+    ThreadEnded,
     ThreadTransferred,
     TranscriptLine,
     Unknown,
+    Unreachable,
     VendorFile,
     VisitorCard,
     VisitorLine,
@@ -122,11 +129,35 @@ async def test_a_visitor_without_an_address_gets_one_that_leads_nowhere() -> Non
         assert all(one.messages[-1].body_text == "…" for one in rig.vendor.conversations)
 
 
+async def test_a_customer_whom_somebody_else_made_meanwhile_is_found() -> None:
+    async with opposite() as (desk, rig):
+        rig.vendor.trouble.next("customers.create", Kind.LOST)
+        with pytest.raises(Unreachable):
+            await desk.open(request())
+        await desk.open(request(repeated=True))
+        assert len(rig.vendor.account.customers) == 1
+        assert len(rig.vendor.conversations) == 1
+
+
+async def test_what_is_of_no_interest_passes_by() -> None:
+    async with opposite() as (desk, rig):
+        thread = await desk.open(request())
+        assert await desk.send(thread, OutboundTyping(on=True)) == Receipt()
+        assert await desk.availability(QueueRef(ref=None, bot_id="b1")) is Availability.UNKNOWN
+        event = QueueMoved(thread_ref=thread.ref)
+        assert await desk.enrich(event) is event
+        assert isinstance(await desk.enrich(ThreadEnded(thread_ref=thread.ref, occurred_at=5)), ThreadEnded)
+        with pytest.raises(Refused):
+            await desk.open(request(id="req-2", escalate_to="nobody"))
+        assert rig.heard(thread.ref) == []
+
+
 async def test_opened_again_after_a_lost_answer_there_is_one_ticket() -> None:
     async with opposite() as (desk, rig):
         thread = await desk.open(request())
         again = await desk.open(request(repeated=True))
         assert (again.ref, again.state) == (thread.ref, thread.state)
+        assert len(rig.vendor.conversations) == 1
         await desk.open(request(id="req-2", repeated=True))
         assert len(rig.vendor.conversations) == 2
 

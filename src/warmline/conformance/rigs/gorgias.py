@@ -23,6 +23,7 @@ class GorgiasRig(Rig):
 
     key: ClassVar[str] = "gorgias"
     inert: ClassVar[frozenset[Step]] = frozenset({Step.LISTEN})
+    repeats_reports: ClassVar[bool] = False
 
     def __init__(self, gorgias: GorgiasSimulator) -> None:
         self.vendor = gorgias
@@ -30,8 +31,12 @@ class GorgiasRig(Rig):
     @classmethod
     @asynccontextmanager
     async def running(cls, **readings: Any) -> AsyncIterator[Self]:
-        """The simulator with one user's key; ``readings`` of its documentation as assumed."""
-        running = GorgiasSimulator.running(script=SCRIPT, assumptions=Assumptions(**readings), auto_merge=True)
+        """The simulator with one user's key; ``readings`` of its documentation as assumed.
+
+        Repeats of a failed webhook are not documented, so there are none.
+        """
+        assumptions = Assumptions(**{"webhooks_repeat": False, **readings})
+        running = GorgiasSimulator.running(script=SCRIPT, assumptions=assumptions, auto_merge=True)
         async with running as gorgias:
             yield cls(gorgias)
 

@@ -21,6 +21,7 @@ from warmline.desks.gorgias.settings import (
     read_settings,
 )
 from warmline.desks.gorgias.ticket_bodies import OURS, TicketBodies
+from warmline.desks.shared.known import remember, unknown_instead
 from warmline.handover.desk_kinds import DeskKind, Linked
 from warmline.handover.port import (
     AgentJoined,
@@ -43,7 +44,6 @@ from warmline.handover.port import (
     Thread,
     ThreadEnded,
     ThreadTransferred,
-    Unknown,
     VendorFile,
     VisitorLine,
 )
@@ -54,7 +54,7 @@ from warmline.platform.http import Outgoing
 log = structlog.get_logger(__name__)
 
 _MANIFEST = Manifest.load(Path(__file__).with_name("manifest.toml"))
-_REMEMBERED = 5_000
+_NOTHING_NEW = "nothing new"
 _NO_ADDRESS = "visitors.warmline.invalid"
 """Customers need an e-mail address; mail to this one goes nowhere, by RFC 2606."""
 _GONE = "Gorgias has no such ticket any more. Was it merged? See the guide: a rule must exclude it from auto-merge."
@@ -294,9 +294,9 @@ class GorgiasDesk:
             except DeskError as error:
                 log.warning("gorgias.message_not_read", code=error.code, status=error.vendor_status)
                 return dataclasses.replace(event, text=event.text.strip())
-            _remember(self._read, number, message)
+            remember(self._read, number, message)
         if not message.from_agent or not message.public:
-            return _nothing_new(event)
+            return unknown_instead(event, _NOTHING_NEW)
         name = (message.sender.name if message.sender else None) or event.name
         files = tuple(self._file(one) for one in message.attachments or () if one.url)
         return dataclasses.replace(event, text=text_of(message), name=name, files=files)
@@ -318,30 +318,12 @@ class GorgiasDesk:
         at = event.occurred_at or self._clock.now()
         known_at, known = self._held.get(event.thread_ref, (0, ""))
         if at < known_at:
-            return _nothing_new(event)
+            return unknown_instead(event, _NOTHING_NEW)
         if isinstance(event, ThreadEnded):
             return event
         now = event.name or "somebody" if isinstance(event, AgentJoined) else ""
-        _remember(self._held, event.thread_ref, (at, now))
-        return event if now != known else _nothing_new(event)
-
-
-def _nothing_new(event: DeskEvent) -> Unknown:
-    return Unknown(
-        kind="nothing new",
-        thread_ref=event.thread_ref,
-        vendor_event_id=event.vendor_event_id,
-        occurred_at=event.occurred_at,
-        raw=event.raw,
-    )
-
-
-def _remember(table: dict[str, Any], key: str, value: Any) -> None:
-    """Keep the latest ones only."""
-    table.pop(key, None)
-    table[key] = value
-    if len(table) > _REMEMBERED:
-        del table[next(iter(table))]
+        remember(self._held, event.thread_ref, (at, now))
+        return event if now != known else unknown_instead(event, _NOTHING_NEW)
 
 
 def gorgias_kind(outgoing: Outgoing, clock: Clock) -> DeskKind:
