@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 
+from warmline.conformance.case import NotApplicable
 from warmline.conformance.rig import SCRIPT, Rig, SeenFile, Step
 from warmline.simulators.oracle import Assumptions, OracleSimulator
 from warmline.simulators.oracle.state import Engagement
@@ -66,7 +67,9 @@ class OracleRig(Rig):
         )
 
     def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
-        """By the operations of the chat."""
+        """By the operations of the chat.  A beginning or a line whose answer is lost stands there twice: the guide says so."""
+        if kind is Kind.LOST and step in {Step.OPEN, Step.SEND}:
+            raise NotApplicable("Oracle recognises no repetition, and cannot be asked what it has")
         self.vendor.trouble.next(_OPERATIONS[step], kind, times)
 
     # -- what the people there do --------------------------------------------------------------------------------
