@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
-from playwright.async_api import Browser, FrameLocator, Page, expect
+from playwright.async_api import Browser, FrameLocator, Page, Route, expect
+from playwright.async_api import Error as PlaywrightError
 from tests.browser.test_desk import Told, host_page, open_widget, say, sign_in
 from tests.support.files import PDF, png
 from tests.support.node import Stage, staged
@@ -86,6 +90,10 @@ async def test_a_visitor_sends_a_picture_and_a_document_and_the_agent_sees_them(
         assert bytes_of(await (await saved.value).path()) == PDF
 
 
+def b64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
 def bytes_of(path: object) -> bytes:
     return Path(str(path)).read_bytes()
 
@@ -112,3 +120,87 @@ async def test_an_agent_sends_a_picture_and_the_visitor_sees_it(stage: Stage, br
         async with shop.expect_popup() as opened:
             await widget.locator(".from-agent .picture").click()
         await expect((await opened.value).locator("img")).to_have_js_property("naturalWidth", 200)
+
+
+async def test_pasted_and_dropped_files_are_taken_and_what_cannot_be_sent_says_why(
+    stage: Stage, browser: Browser
+) -> None:
+    async with talking(stage, browser) as (widget, _shop, _desk):
+        box = widget.get_by_role("textbox")
+        await box.evaluate(_GIVE, ["paste", [["image.png", "image/png", b64(png(64, 64))]]])
+        await expect(widget.locator(".file-chip.is-ready .thumb img")).to_be_visible()
+
+        panel = widget.locator(".panel")
+        notes = [["notes.txt", "text/plain", b64(b"Call me at noon.")]]
+        await panel.evaluate(_GIVE, ["dragenter", notes])
+        await expect(widget.get_by_text("Drop your files here")).to_be_visible()
+        await panel.evaluate(_GIVE, ["drop", notes])
+        await expect(widget.get_by_text("Drop your files here")).to_be_hidden()
+        await expect(widget.locator(".file-chip.is-ready")).to_have_count(2)
+
+        refused = [
+            ["setup.exe", "image/png", b64(b"MZ\x90\x00" + bytes(60))],
+            ["film.mp4", "video/mp4", b64(bytes(200_001))],
+            ["nothing.txt", "text/plain", ""],
+        ]
+        await panel.evaluate(_GIVE, ["drop", refused])
+        failed = widget.locator(".file-chip.is-failed")
+        await expect(failed).to_contain_text(
+            [
+                "setup.exe: files of this kind cannot be sent here.",
+                "film.mp4 is too large. At most 200 kB can be sent.",
+                "nothing.txt is empty.",
+            ]
+        )
+        await widget.get_by_role("button", name="Remove film.mp4").click()
+        await expect(failed).to_have_count(2)
+        await box.press("Enter")
+        await expect(widget.locator(".own .picture")).to_have_count(1)
+        await expect(widget.locator(".own .file-card")).to_have_count(1)
+        await expect(failed).to_have_count(2)
+
+
+async def test_a_file_on_its_way_can_be_called_off_and_a_message_waits_for_one(stage: Stage, browser: Browser) -> None:
+    async with talking(stage, browser) as (widget, shop, _desk):
+        let_go = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await let_go.wait()
+            with contextlib.suppress(PlaywrightError):  # called off meanwhile
+                await route.continue_()
+
+        await shop.route("**/widget/files?*", hold)
+        box, picker = widget.get_by_role("textbox"), widget.locator("input[type=file]")
+        await picker.set_input_files({"name": "wrong.txt", "mimeType": "text/plain", "buffer": b"wrong"})
+        await expect(widget.get_by_role("progressbar", name="Uploading wrong.txt")).to_be_visible()
+        await widget.get_by_role("button", name="Remove wrong.txt").click()
+        await expect(widget.locator(".file-chip")).to_have_count(0)
+        clip = widget.get_by_role("button", name="Attach files")
+        assert await clip.evaluate("(node) => node.ownerDocument.activeElement === node")
+
+        await picker.set_input_files({"name": "right.txt", "mimeType": "text/plain", "buffer": b"right"})
+        await expect(widget.get_by_role("progressbar")).to_be_visible()
+        await box.fill("With this")
+        await box.press("Enter")
+        await expect(box).to_have_value("With this")
+        let_go.set()
+        await expect(widget.locator(".own .file-card")).to_contain_text("right.txt")
+        await expect(widget.locator(".own .bubble").last).to_contain_text("With this")
+        await expect(box).to_have_value("")
+
+
+async def test_a_link_that_is_over_is_exchanged_for_a_fresh_one(stage: Stage, browser: Browser) -> None:
+    async with talking(stage, browser) as (widget, shop, _desk):
+        await widget.locator("input[type=file]").set_input_files(
+            {"name": "old.txt", "mimeType": "text/plain", "buffer": b"still here"}
+        )
+        await expect(widget.locator(".file-chip.is-ready")).to_have_count(1)
+        await widget.get_by_role("textbox").press("Enter")
+        card = widget.locator(".own .file-card")
+        await expect(card).to_have_attribute("href", re.compile("/files/"))
+        # As on a page that was left open over night.
+        await shop.clock.install()
+        await shop.clock.fast_forward("03:00:00")
+        async with shop.expect_download() as saved:
+            await card.click()
+        assert bytes_of(await (await saved.value).path()) == b"still here"
