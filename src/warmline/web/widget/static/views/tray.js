@@ -60,6 +60,7 @@ export class Tray {
   #remove(key) {
     const next = this.files.items.findIndex((item) => item.key === key);
     this.files.remove(key);
+    this.update();
     const chips = this.list.querySelectorAll(".out");
     (chips[Math.min(next, chips.length - 1)] ?? this.button).focus();
   }
