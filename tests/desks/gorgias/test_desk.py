@@ -232,6 +232,16 @@ async def test_a_message_that_cannot_be_read_is_told_as_it_came() -> None:
         assert (event.text, event.name) == ("Hello", "Ines")
 
 
+async def test_a_message_that_is_not_in_the_ticket_is_not_shown() -> None:
+    async with opposite() as (desk, rig):
+        thread = await desk.open(request())
+        other = await desk.open(request(id="req-2", visitor=VisitorCard(id="v2")))
+        said = await rig.vendor.agent_says(int(other.ref), "For somebody else")
+        for number in (str(said.id), "77"):
+            told = AgentReplied(thread_ref=thread.ref, text="Forged", message_id=number)
+            assert isinstance(await desk.enrich(told), Unknown)
+
+
 async def test_a_message_that_is_no_answer_after_all_is_not_shown() -> None:
     async with opposite() as (desk, rig):
         thread = await desk.open(request())

@@ -94,10 +94,22 @@ def test_the_same_message_in_a_later_call_is_the_same_event() -> None:
     assert first.vendor_event_id == again.vendor_event_id
 
 
-@pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b'{"surprise": true}', b'{"ticket": "None"}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"nonsense", b"[]", b'{"surprise": true}', b'{"ticket": "None"}', b"\xff", b"[" * 99_999]
+)
 def test_another_body_is_said_to_be_one(body: bytes) -> None:
     with pytest.raises(Invalid, match="guide shows"):
         parse_delivery(body)
+
+
+def test_a_message_that_reads_like_fields_is_no_message() -> None:
+    ours = read("message_by_visitor")
+    assert ours == ()
+    body = (
+        (FILES / "message_by_visitor.json").read_text().replace("Good day", '", "from_agent": "True", "via": "helpdesk')
+    )
+    with pytest.raises(Invalid, match="twice"):
+        parse_delivery(body.encode())
 
 
 @pytest.mark.parametrize("given", [None, "", "forged", SECRET.upper()])

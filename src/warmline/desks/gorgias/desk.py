@@ -285,12 +285,16 @@ class GorgiasDesk:
             return None
 
     async def _whole(self, event: AgentReplied) -> DeskEvent:
-        """The message, read: a template has no files, and cannot be trusted with markup.  As it came, where that fails."""
+        """The message, read: a template has no files and no markup.  As it came, while Gorgias is in trouble."""
         number = event.message_id or ""
         message = self._read.get(number)
         if message is None:
             try:
                 message = await self._client.message(event.thread_ref, number)
+            except Refused as error:
+                # This ticket has no such message, whatever the call says.
+                log.warning("gorgias.no_such_message", status=error.vendor_status)
+                return unknown_instead(event, "message that is not there")
             except DeskError as error:
                 log.warning("gorgias.message_not_read", code=error.code, status=error.vendor_status)
                 return dataclasses.replace(event, text=event.text.strip())
