@@ -10,19 +10,15 @@ from urllib.parse import quote
 import msgspec
 from yarl import URL
 
-from warmline.desks.shared.answers import check_reply, translated
 from warmline.desks.shared.json_api import JsonApi
-from warmline.desks.shared.uploads import file_form
+from warmline.desks.shared.multipart import Part
 from warmline.handover.port import Refused
 from warmline.kernel.clock import Clock
-from warmline.kernel.errors import WarmlineError
 from warmline.platform.http import Outgoing
 
 DESK = "sunco"
-UPLOAD_TIMEOUT_S = 10.0
 FETCH_TIMEOUT_S = 30.0
 _MOST_PAGES = 10
-_MAX_REPLY_BYTES = 1_000_000
 
 
 class SwitchboardIntegration(msgspec.Struct, frozen=True, rename="camel"):
@@ -98,12 +94,10 @@ class SuncoClient:
     def __init__(
         self, outgoing: Outgoing, clock: Clock, *, api_url: str, app_id: str, key_id: str, key_secret: str
     ) -> None:
-        self._outgoing = outgoing
-        self._clock = clock
         self._base = f"{api_url.rstrip('/')}/v2/apps/{quote(app_id, safe='')}"
         credentials = base64.b64encode(f"{key_id}:{key_secret}".encode()).decode()
-        self._headers = {"Authorization": f"Basic {credentials}"}
-        self._api = JsonApi(outgoing, clock, desk=DESK, title="Zendesk", base=self._base, headers=self._headers)
+        headers = {"Authorization": f"Basic {credentials}"}
+        self._api = JsonApi(outgoing, clock, desk=DESK, title="Zendesk", base=self._base, headers=headers)
 
     # -- looking --------------------------------------------------------------------------------------------------
 
@@ -194,34 +188,18 @@ class SuncoClient:
 
     async def upload(self, conversation: str, name: str, media_type: str, content: bytes) -> str:
         """The address of an uploaded file, for a message."""
-        kind, body = file_form("source", name, media_type, content)
-        url = f"{self._base}/attachments?access=public&for=message&conversationId={quote(conversation, safe='')}"
-        headers = {**self._headers, "Content-Type": kind, "Accept": "application/json"}
-        try:
-            reply = await self._outgoing.request(
-                "POST", url, headers=headers, body=body, timeout_s=UPLOAD_TIMEOUT_S, max_bytes=_MAX_REPLY_BYTES
-            )
-        except WarmlineError as error:
-            raise translated(error, desk=DESK, operation="send") from error
-        check_reply(reply, desk=DESK, operation="send", now=self._clock.now())
+        query = {"access": "public", "for": "message", "conversationId": conversation}
+        reply = await self._api.send_form(
+            "send", "/attachments", [Part("source", content, media_type, name)], query=query
+        )
         made: _Attachment = self._api.read(reply, "attachment", _Attachment, "send")
         return made.media_url
 
-    def is_own(self, url: str) -> bool:
-        """Whether an address is below the API's own host: only there the key may go."""
-        return is_of(url, self._base)
-
     async def fetch(self, url: str, *, max_bytes: int) -> bytes:
-        """A file that is given to holders of the key only."""
-        headers = self._headers if self.is_own(url) else {}
-        try:
-            reply = await self._outgoing.request(
-                "GET", url, headers=headers, timeout_s=FETCH_TIMEOUT_S, max_bytes=max_bytes
-            )
-        except WarmlineError as error:
-            raise translated(error, desk=DESK, operation="fetch_file") from error
-        check_reply(reply, desk=DESK, operation="fetch_file", now=self._clock.now())
-        return reply.body
+        """A file that is given to holders of the key only.  Refused elsewhere than at the API's own host."""
+        if not is_of(url, self._base):
+            raise Refused("The file is not at the account's own address.", desk=DESK, operation="fetch_file")
+        return await self._api.download("fetch_file", url, max_bytes=max_bytes, timeout_s=FETCH_TIMEOUT_S)
 
 
 def is_of(url: str, api_url: str) -> bool:

@@ -228,17 +228,23 @@ class SuncoDesk:
     async def close(self, thread: Thread, reason: EndReason) -> None:
         """Release control; the ticket stays with the agents.  One that is gone already is as good."""
         told = {MARK: thread.request_id, "warmline_reason": str(reason)}
-        try:
+        # An integration's own key may only release what it has: as the pending one it may take that first.
+        for verb in ("releaseControl", "acceptControl", "releaseControl"):
             try:
-                await self._client.control("releaseControl", thread.ref, "", told, operation="close")
+                await self._client.control(verb, thread.ref, "", told, operation="close")
             except AuthRejected as error:
                 if error.vendor_status != 403:
                     raise
-                # An integration's own key may only release what it has: as the pending one we may take it first.
-                await self._client.control("acceptControl", thread.ref, "", told, operation="close")
-                await self._client.control("releaseControl", thread.ref, "", told, operation="close")
-        except Refused as error:
-            log.info("sunco.close_refused", thread=thread.ref, status=error.vendor_status)
+                if verb == "acceptControl":
+                    # Neither in control nor next: there is nothing of ours to give back.
+                    log.info("sunco.nothing_to_release", thread=thread.ref)
+                    return
+            except Refused as error:
+                log.info("sunco.close_refused", thread=thread.ref, status=error.vendor_status)
+                return
+            else:
+                if verb == "releaseControl":
+                    return
 
     def parse(self, delivery: InboundDelivery) -> Sequence[DeskEvent]:
         """The events of a batch, perhaps of several conversations.  Raises SignatureRejected, Invalid."""
