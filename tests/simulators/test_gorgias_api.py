@@ -82,6 +82,25 @@ async def test_a_ticket_comes_with_its_messages() -> None:
         assert [one["id"] for one in found["data"]] == [number]
         assert "messages" not in found["data"][0]
         assert (await vendor.waiting()).id == number
+        for query in ("order_by=subject:asc", "order_by=created_datetime", "colour=red"):
+            assert (await me.ask("GET", f"/tickets?{query}"))[0] == 400
+
+
+async def test_lists_are_ordered_as_asked_and_may_leave_out_the_trash() -> None:
+    async with meeting(script=FREE) as (vendor, me, _hook):
+        numbers = [await handed_over(me) for _ in range(3)]
+        vendor.conversations[0].updated_at += 60_000
+        vendor.conversations[1].trashed_at = 1
+
+        async def listed(query: str) -> list[int]:
+            return [one["id"] for one in (await me.good("GET", f"/tickets?{query}"))["data"]]
+
+        assert await listed("") == numbers[::-1]
+        assert await listed("order_by=created_datetime:asc") == numbers
+        assert (await listed("order_by=updated_datetime:desc"))[0] == numbers[0]
+        assert await listed("trashed=false") == [numbers[2], numbers[0]]
+        said = (await me.good("GET", f"/messages?ticket_id={numbers[0]}&order_by=created_datetime:asc"))["data"]
+        assert [one["body_text"] for one in said] == ["Where is my lamp?", "I will ask somebody."]
 
 
 @pytest.mark.parametrize(

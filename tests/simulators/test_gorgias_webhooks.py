@@ -277,4 +277,12 @@ async def test_the_page_shows_tickets_and_does_what_an_agent_does() -> None:
             assert text in page, text
         async with me.session.post(f"{vendor.url}/simulator/target", data={"url": "http://127.0.0.1:1/"}) as answer:
             assert answer.status == 200
-        assert [one.http.url for one in vendor.integrations] == ["http://127.0.0.1:1/"]
+        (one,) = vendor.integrations
+        assert (one.http.url, one.http.form) == ("http://127.0.0.1:1/", "{{context}}")
+        await me.good("POST", "/integrations", designed("http://127.0.0.1:2/"))
+        async with me.session.post(f"{vendor.url}/simulator/target", data={"url": "http://127.0.0.1:3/"}) as answer:
+            assert answer.status == 200
+        (one,) = vendor.integrations
+        assert (one.http.url, one.name) == ("http://127.0.0.1:3/", "mine"), "the newest one keeps its template"
+        async with me.session.post(f"{vendor.url}/simulator/target", data={"url": "ftp://x"}) as answer:
+            assert answer.status == 409

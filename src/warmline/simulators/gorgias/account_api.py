@@ -193,8 +193,7 @@ class AccountApi:
         """Another address or template; on or off."""
         one, given = self._integration(ask), bodies.read(ask.body, bodies.ChangedIntegration)
         if not isinstance(given.http, UnsetType):
-            self._hooks.check(given.http)
-            one.http = given.http
+            self._hooks.change_http(one, given.http)
         if not isinstance(given.name, UnsetType):
             one.name = given.name
         if not isinstance(given.description, UnsetType):

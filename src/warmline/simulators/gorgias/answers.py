@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -15,6 +16,7 @@ from warmline.simulators.gorgias.bodies import INVALID
 from warmline.simulators.gorgias.state import Account, Customer, File, Message, Team, Ticket, User
 
 _USUAL, _MOST = 30, 100
+T = TypeVar("T")
 
 
 def moment(at: int | None) -> str | None:
@@ -45,6 +47,21 @@ def page(ask: Ask, rows: Sequence[Mapping[str, Any]]) -> web.Response:
             },
         }
     )
+
+
+def ordered(ask: Ask, rows: Iterable[T], filters: Collection[str], *, by: Collection[str]) -> list[T]:
+    """``rows`` as ``order_by`` says (the newest first unless told otherwise).  Raises VendorRefusal 400.
+
+    Also for a parameter that is none of ``filters``, and for an attribute that is none of ``by`` (``created``, ``updated``).
+    """
+    if unknown := sorted(ask.query.keys() - {*filters, "order_by", "cursor", "limit"}):
+        raise VendorRefusal(400, INVALID, note=f"there is no parameter {unknown[0]}")
+    attribute, _, direction = ask.query.get("order_by", "created_datetime:desc").partition(":")
+    name = attribute.removesuffix("_datetime")
+    if name not in by or direction not in {"asc", "desc"}:
+        raise VendorRefusal(400, INVALID, note="order_by is like created_datetime:desc")
+    key = attrgetter(f"{name}_at", "id")
+    return sorted(rows, key=key, reverse=direction == "desc")
 
 
 def user(one: User) -> dict[str, Any]:

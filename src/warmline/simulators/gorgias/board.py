@@ -75,21 +75,24 @@ class GorgiasBoard:
         return [one.http.url for one in self._vendor.integrations]
 
     def subscribe(self, url: str) -> None:
-        """Send all triggers to ``url``, and nowhere else."""
-        before = [one.id for one in self._vendor.integrations]
+        """Let the newest integration call ``url``, as it was designed, and no other; the first one sends everything."""
+        vendor, before = self._vendor, self._vendor.integrations
         try:
-            self._vendor.subscribe(url)
+            if before:
+                vendor.subscribe_again(before[-1], url)
+            else:
+                vendor.subscribe(url)
         except VendorRefusal as refusal:
             raise ActRefused("A webhook's address begins with http:// or https://.") from refusal
-        for one in before:
-            self._vendor.unsubscribe(one)
+        for one in before[:-1]:
+            vendor.unsubscribe(one.id)
 
     def credentials(self) -> Sequence[tuple[str, str]]:
         """What Warmline asks for when a Gorgias is connected."""
         vendor = self._vendor
         return (
-            ("Address of the API", f"{vendor.url}/api"),
-            ("E-mail", vendor.email),
+            ("Address", vendor.url),
+            ("User name", vendor.email),
             ("API key", vendor.token),
             ("Webhook secret", vendor.secret),
             *((f"Team {team.name}", str(team.id)) for team in vendor.teams),

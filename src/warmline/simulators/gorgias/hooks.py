@@ -86,6 +86,11 @@ class Hooks:
             if wrong or name.replace("_", "-") not in known:
                 raise VendorRefusal(400, bodies.INVALID, note=f"$.http.triggers: there is no {name}")
 
+    def change_http(self, one: Integration, http: bodies.Http) -> None:
+        """Another address, another template.  Raises VendorRefusal 400."""
+        self.check(http)
+        one.http, one.updated_at = http, self._clock.now()
+
     def start_counting(self, one: Integration) -> None:
         """What was lost before now no longer speaks against it."""
         one.counted_from = len(self._deliveries.log)

@@ -130,6 +130,10 @@ class GorgiasSimulator(Simulator):
         )
         return self._hooks.make("Warmline", http)
 
+    def subscribe_again(self, integration: Integration, url: str) -> None:
+        """An integration calls another address.  Raises VendorRefusal."""
+        self._hooks.change_http(integration, msgspec.structs.replace(integration.http, url=url))
+
     def unsubscribe(self, integration_id: int) -> None:
         """No more calls there."""
         self._hooks.all.pop(integration_id, None)

@@ -9,13 +9,14 @@ from aiohttp import web
 
 from warmline.simulators.base import Ask, VendorRefusal
 from warmline.simulators.gorgias import bodies
-from warmline.simulators.gorgias.answers import Answers, page, reply
+from warmline.simulators.gorgias.answers import Answers, ordered, page, reply
 from warmline.simulators.gorgias.office import NOT_FOUND, Office
 from warmline.simulators.gorgias.state import Message, Ticket
 
 Rows = Sequence[tuple[str, str, str, Callable[[Ask], Coroutine[Any, Any, web.StreamResponse]]]]
 """Method, path below ``/api``, operation, handler."""
 _ONE = "/tickets/{ticket_id}"
+_FILTERS = frozenset({"customer_id", "external_id", "trashed"})
 _ACTIONS = frozenset({"force", "retry", "cancel"})
 
 
@@ -54,12 +55,14 @@ class TicketsApi:
         return self._office.ticket(number(ask.path["ticket_id"]))
 
     async def all(self, ask: Ask) -> web.Response:
-        """Newest first; of one customer, or with one external id."""
-        rows = sorted(self._office.account.tickets.values(), key=lambda one: one.id, reverse=True)
+        """All of them, of one customer, or with one external id; without those in the trash if asked so."""
+        rows = ordered(ask, self._office.account.tickets.values(), _FILTERS, by={"created", "updated"})
         if customer := ask.query.get("customer_id"):
             rows = [one for one in rows if str(one.customer_id) == customer]
         if external := ask.query.get("external_id"):
             rows = [one for one in rows if one.external_id == external]
+        if ask.query.get("trashed", "true").lower() == "false":
+            rows = [one for one in rows if one.trashed_at is None]
         return page(ask, [self._answers.ticket(one, messages=False) for one in rows])
 
     async def create(self, ask: Ask) -> web.Response:
@@ -78,19 +81,16 @@ class TicketsApi:
         return reply(self._answers.ticket(ticket, messages=self._office.assumptions.messages_shown), 202)
 
     async def messages(self, ask: Ask) -> web.Response:
-        """A ticket's messages, oldest first."""
+        """A ticket's messages, oldest first (the vendor calls this deprecated)."""
         return page(ask, [self._answers.message(one) for one in self._ticket(ask).messages])
 
     async def all_messages(self, ask: Ask) -> web.Response:
-        """All messages, newest first; of one ticket when asked."""
+        """All messages, or those of one ticket."""
         wanted = ask.query.get("ticket_id")
-        rows: list[Message] = [
-            message
-            for ticket in self._office.account.tickets.values()
-            for message in ticket.messages
-            if wanted is None or str(ticket.id) == wanted
-        ]
-        return page(ask, [self._answers.message(one) for one in sorted(rows, key=lambda one: one.id, reverse=True)])
+        tickets = [one for one in self._office.account.tickets.values() if wanted in {None, str(one.id)}]
+        found = [message for ticket in tickets for message in ticket.messages]
+        rows: list[Message] = ordered(ask, found, {"ticket_id"}, by={"created"})
+        return page(ask, [self._answers.message(one) for one in rows])
 
     async def message(self, ask: Ask) -> web.Response:
         """One message."""
