@@ -36,7 +36,9 @@ class Together:
         await self.stage.say(conversation, "Where is my lamp?")
         await self.stage.say(conversation, "talk to a person")
         theirs = await self.vendor.waiting(timeout_s=15)
-        await self.stage.until(conversation, lambda s: s.handover and s.handover.stage in {"offered", "queued"})
+        await self.stage.until(
+            conversation, lambda s: s.handover and s.handover.stage in {"offered", "queued"} and not s.handover.rung
+        )
         return conversation, theirs
 
     async def connected(self) -> tuple[str, Any]:
@@ -53,8 +55,11 @@ class Together:
 
 @contextlib.asynccontextmanager
 async def together(house: Stage, assumptions: Assumptions | None = None, **settings: object) -> AsyncIterator[Together]:
-    async with SalesforceRig.running(assumptions) as rig, guest(house) as stage:
-        connection_id = await connect(stage, "salesforce", {**rig.settings, **settings}, rig.payload)
+    async with guest(house) as stage:
+        # It outlives the guest, as the CRMs do: what the node still has to tell it is taken.
+        assert house.crms is not None
+        rig = await house.crms.enter_async_context(SalesforceRig.running(assumptions))
+        connection_id = await connect(stage, rig.key, {**rig.settings, **settings}, rig.payload)
         yield Together(stage, rig, connection_id)
 
 

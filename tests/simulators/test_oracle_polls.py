@@ -11,6 +11,7 @@ from tests.simulators.oracle_account import chatting, meeting
 
 from warmline.simulators.board import ActRefused
 from warmline.simulators.oracle import Assumptions
+from warmline.simulators.run import announcement
 from warmline.simulators.script import Kind, Script, Waits
 
 PATIENT = Script(waits=Waits(hold_ms=5_000))
@@ -149,6 +150,9 @@ async def test_the_page_leads_a_chat_and_says_that_nothing_is_called() -> None:
         with pytest.raises(ActRefused, match="calls nobody"):
             board.subscribe("http://127.0.0.1:1/hook")
         async with caller.me.session.get(vendor.url) as page:
-            assert "Kim Berg" in await page.text()
+            shown = await page.text()
+        assert "Kim Berg" in shown
+        assert "Deliveries" not in shown
+        assert "webhook" not in " ".join(announcement(vendor, "")).replace("It sends no webhooks", "")
         values = dict(board.credentials())
         assert (values["Address of the site"], values["User"]) == (vendor.url, vendor.user)

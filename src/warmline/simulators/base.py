@@ -77,6 +77,8 @@ class Simulator(ABC):
     title: ClassVar[str]
     vendor_rate: ClassVar[Rate | None]
     """The documented limit per credential."""
+    sends_webhooks: ClassVar[bool] = True
+    """False for a vendor that is polled or listened to: nothing is ever sent to an address."""
 
     def __init__(self, *, script: Script | None = None, clock: Clock | None = None) -> None:
         self.script = script or Script()

@@ -65,7 +65,9 @@ def announcement(vendor: Simulator, webhook_url: str) -> list[str]:
         "",
         f"Start Warmline with WARMLINE_ALLOW_PRIVATE_TARGETS={target}, or it will not call this address.",
     ]
-    if webhook_url:
+    if not vendor.sends_webhooks:
+        lines.append("It sends no webhooks: there is no address to enter here.")
+    elif webhook_url:
         lines.append(f"Webhooks go to {webhook_url}")
     else:
         lines.append("No webhooks yet: set on the page (or with --webhook-url) the address that the connection shows.")

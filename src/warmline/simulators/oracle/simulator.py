@@ -34,6 +34,7 @@ class OracleSimulator(Simulator):
 
     name: ClassVar[str] = "oracle"
     title: ClassVar[str] = "Oracle B2C Service"
+    sends_webhooks: ClassVar[bool] = False
     vendor_rate: ClassVar[Rate | None] = None
     """No limit is documented in numbers."""
 

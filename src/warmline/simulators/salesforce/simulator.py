@@ -36,6 +36,7 @@ class SalesforceSimulator(Simulator):
 
     name: ClassVar[str] = "salesforce"
     title: ClassVar[str] = "Salesforce"
+    sends_webhooks: ClassVar[bool] = False
     vendor_rate: ClassVar[Rate | None] = None
 
     def __init__(
