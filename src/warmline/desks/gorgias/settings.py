@@ -35,6 +35,7 @@ FORM = (
         label="Webhook secret",
         help=f"A long random text of your own. Gorgias signs nothing, so its HTTP integration sends this in {SECRET_HEADER}.",
         secret=True,
+        verifies=True,
     ),
     FormField(
         name="team_id",
