@@ -95,6 +95,7 @@ async def test_every_other_reading_of_the_documentation_tells_the_same_story(sha
         "nothing_is": "",
         "stripped_bodies": False,
         "messages_shown": False,
+        "webhooks_repeat": False,
     }
     async with together(shared_house, **readings) as here:
         conversation, talk = await here.asked()

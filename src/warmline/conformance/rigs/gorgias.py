@@ -33,9 +33,9 @@ class GorgiasRig(Rig):
     async def running(cls, **readings: Any) -> AsyncIterator[Self]:
         """The simulator with one user's key; ``readings`` of its documentation as assumed.
 
-        Repeats of a failed webhook are not documented, so there are none.
+        That a failed webhook comes again is one of the readings, so no case may be passed by it (``repeats_reports``).
         """
-        assumptions = Assumptions(**{"webhooks_repeat": False, **readings})
+        assumptions = Assumptions(**readings)
         running = GorgiasSimulator.running(script=SCRIPT, assumptions=assumptions, auto_merge=True)
         async with running as gorgias:
             yield cls(gorgias)
