@@ -155,7 +155,7 @@ async def test_events_of_several_talks_in_one_request(shared_house: Stage) -> No
 async def test_an_integrations_own_key_is_enough(shared_house: Stage) -> None:
     async with together(shared_house, scope="integration") as here:
         health = await here.stage.node.connections.check(SYSTEM, here.connection_id)
-        assert health.ok, health.sentence
+        assert (health.ok, "may not look" in health.sentence) == (True, True), health.sentence
         conversation, talk = await here.connected()
         await here.stage.say(conversation, "one last thing")
         await here.stage.frame(conversation, frame="end")

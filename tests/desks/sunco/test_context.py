@@ -7,7 +7,7 @@ import json
 import msgspec
 import pytest
 
-from warmline.desks.sunco.context import MOST_PARTS, TEXT_LIMIT, context_parts, split_turns
+from warmline.desks.sunco.context import MOST_PARTS, TEXT_LIMIT, context_parts, pieces, split_turns
 from warmline.desks.sunco.metadata import LIMIT_BYTES, pass_metadata
 from warmline.desks.sunco.settings import PAYLOAD, FieldValue, SuncoPayload
 from warmline.handover.payloads import check_payload
@@ -62,6 +62,14 @@ def test_a_turn_that_is_too_long_is_cut_and_nothing_is_lost(length: int) -> None
     parts = split_turns(turns, 10)
     assert max(len(part) for part in parts) <= 10
     assert "".join(parts).replace("\n", "") == "".join(turns)
+
+
+@pytest.mark.parametrize("text", ["", "a", "a" * 4_096, "😀" * 4_096, "a" + "😀" * 2_048 + "b", "ab😀" * 3_000])
+def test_an_emoji_counts_twice_and_nothing_is_lost(text: str) -> None:
+    found = pieces(text)
+    assert "".join(found) == text
+    assert all(0 < len(piece.encode("utf-16-le")) // 2 <= TEXT_LIMIT for piece in found)
+    assert len(found) <= 3
 
 
 def test_the_ticket_is_made_with_what_the_rung_says() -> None:

@@ -127,6 +127,15 @@ async def test_files_go_before_the_words_and_are_uploaded() -> None:
         assert [line.item_id for line in await here.history(thread)][-1] == "m-2"
 
 
+async def test_a_line_of_emoji_is_cut_as_the_vendor_may_count_and_known_by_its_end() -> None:
+    async with meeting() as here:
+        thread = await here.open()
+        await here.desk.send(thread, OutboundMessage(id="m-1", seq=1, text="😀" * 4_096))
+        lines = await here.history(thread)
+        assert [line.item_id for line in lines] == ["m-1/0", "m-1"]
+        assert "".join(line.text for line in lines) == "😀" * 4_096
+
+
 @pytest.mark.parametrize("kind", [Kind.LOST, Kind.FAILING])
 async def test_a_send_that_broke_in_the_middle_goes_on_where_it_broke(kind: Kind) -> None:
     async with meeting() as here:

@@ -23,7 +23,7 @@ def context_parts(request: HandoverRequest) -> list[str]:
         ("Language", request.language),
         ("Transcript", request.transcript_url),
     ]
-    first = "\n".join(f"{name}: {value}" for name, value in facts if value)[:TEXT_LIMIT]
+    first = pieces("\n".join(f"{name}: {value}" for name, value in facts if value))[0]
     turns = [
         f"{line.name or str(line.author).capitalize()}: {line.text.strip()}"
         for line in request.transcript
@@ -31,7 +31,7 @@ def context_parts(request: HandoverRequest) -> list[str]:
     ]
     parts = split_turns(turns)
     kept = parts[-(MOST_PARTS - 1) :]
-    if (len(kept) < len(parts) or not request.transcript_complete) and len(first) + len(_LEFT_OUT) < TEXT_LIMIT:
+    if (len(kept) < len(parts) or not request.transcript_complete) and _length(first) + len(_LEFT_OUT) < TEXT_LIMIT:
         first = f"{first}\n{_LEFT_OUT}"
     return [first, *kept]
 
@@ -40,8 +40,28 @@ def split_turns(turns: Sequence[str], limit: int = TEXT_LIMIT) -> list[str]:
     """``turns`` in texts of at most ``limit`` characters, broken between turns; a turn that is longer is cut."""
     parts: list[str] = []
     for turn in turns:
-        if parts and len(parts[-1]) + 1 + len(turn) <= limit:
+        if parts and _length(parts[-1]) + 1 + _length(turn) <= limit:
             parts[-1] = f"{parts[-1]}\n{turn}"
         else:
-            parts += [turn[start : start + limit] for start in range(0, len(turn), limit)]
+            parts += pieces(turn, limit)
     return parts
+
+
+def pieces(text: str, limit: int = TEXT_LIMIT) -> list[str]:
+    """``text`` in pieces of at most ``limit`` characters; none for no text.
+
+    The vendor does not say what a character is to it, so one beyond the basic plane (an emoji) counts as two.
+    """
+    found: list[str] = []
+    rest = text
+    while _length(rest) > limit:
+        end = min(limit, len(rest))
+        while _length(rest[:end]) > limit:
+            end -= (_length(rest[:end]) - limit + 1) // 2
+        found.append(rest[:end])
+        rest = rest[end:]
+    return [*found, rest] if rest else found
+
+
+def _length(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import structlog
 
 from warmline.desks.sunco.client import SuncoClient
-from warmline.desks.sunco.context import context_parts
+from warmline.desks.sunco.context import context_parts, pieces
 from warmline.desks.sunco.inbound import ITEM, MARK, check_secret, has_place, moment, parse_batch
 from warmline.desks.sunco.metadata import pass_metadata
 from warmline.desks.sunco.settings import FORM, KEY_SECRET, PAYLOAD, WEBHOOK_SECRET, SuncoPayload, read_settings
@@ -68,29 +68,27 @@ class SuncoDesk:
     async def check(self) -> Health:
         """Read the switchboard, which changes nothing; an integration's own key may only show that it is good."""
         try:
-            fault = await self._fault_of_switchboard()
+            said = await self._look_at_switchboard()
         except DeskError as error:
             return Health(ok=False, sentence=f"Zendesk: {error.detail}")
-        if fault:
-            return Health(ok=False, sentence=fault)
-        if not self._secrets(WEBHOOK_SECRET):
+        if said.ok and not self._secrets(WEBHOOK_SECRET):
             return Health(
                 ok=False, sentence="Zendesk answers, but its webhook's secret is missing: no agent would be heard."
             )
-        return Health(ok=True, sentence="Zendesk answers, and its agents stand in the switchboard.")
+        return said
 
-    async def _fault_of_switchboard(self) -> str:
+    async def _look_at_switchboard(self) -> Health:
         try:
             places = await self._client.switchboard_integrations()
         except AuthRejected as error:
             if error.vendor_status != 403:
                 raise
             await self._client.try_key()
-            return ""
+            return Health(ok=True, sentence="Zendesk answers. This key may not look into the switchboard.")
         for wanted in (self._settings.switchboard_integration, self._settings.agent_integration):
             if not any(has_place(one, wanted) for one in places):
-                return f"Zendesk answers, but its switchboard has no “{wanted}”."
-        return ""
+                return Health(ok=False, sentence=f"Zendesk answers, but its switchboard has no “{wanted}”.")
+        return Health(ok=True, sentence="Zendesk answers, and its agents stand in the switchboard.")
 
     async def availability(self, queue: QueueRef) -> Availability:
         """Sunshine Conversations does not say."""
@@ -157,7 +155,7 @@ class SuncoDesk:
 
     async def _send_line(self, thread: Thread, item: OutboundMessage) -> Receipt:
         """Files first, each as a message; whatever comes last carries the item's own id, so that it says: all of it is there."""
-        parts: list[File | str] = [*item.attachments, *([item.text] if item.text.strip() else [])]
+        parts: list[File | str] = [*item.attachments, *(pieces(item.text) if item.text.strip() else [])]
         ids = [*(f"{item.id}/{place}" for place in range(len(parts) - 1)), item.id]
         known = await self._known(thread.ref, operation="send") if len(parts) > 1 else {}
         vendor_id = ""
