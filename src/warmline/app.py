@@ -308,6 +308,8 @@ class Node:
         api = ApiServices(
             api_keys=self.api_keys,
             answers=answers,
+            attachments=self.attachments,
+            file_links=self.file_links,
             bots=self.bots,
             clock=self.clock,
             connections=self.connections,

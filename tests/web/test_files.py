@@ -60,3 +60,28 @@ async def test_a_file_reaches_the_agent_and_comes_back_by_its_link(stage: Stage)
         assert led.status == 303
         reply, body = await fetch(stage, led.location)
         assert (reply.status, body) == (200, picture)
+
+
+async def test_a_program_uploads_speaks_with_the_file_and_reads_it_in_the_transcript(stage: Stage) -> None:
+    conversation = await waiting(stage, "Hello")
+    async with signed_in(stage) as mina:
+        await mina.post(f"/console/desk/{conversation}/take")
+    api = f"{stage.base}/api/v1/conversations/{conversation}"
+    key = {"Authorization": f"Bearer {stage.v1_key}"}
+    async with stage.http.post(f"{api}/files", data=PDF, headers=key | {"X-File-Name": "bill.pdf"}) as reply:
+        kept = await reply.json()
+        assert (reply.status, kept["media_type"], kept["size"]) == (201, "application/pdf", len(PDF))
+    epoch = (await stage.state(conversation)).owner_epoch
+    body = {"owner_epoch": epoch, "attachments": [kept["id"]]}
+    async with stage.http.post(f"{api}/messages", json=body, headers=key) as reply:
+        assert reply.status == 201, await reply.text()
+    async with stage.http.post(f"{api}/messages", json=body, headers=key) as reply:
+        assert (reply.status, (await reply.json())["code"]) == (400, "file_used")
+    async with stage.http.post(f"{api}/messages", json={"owner_epoch": epoch}, headers=key) as reply:
+        assert (reply.status, (await reply.json())["path"]) == (400, "$.text")
+    async with stage.http.get(f"{api}/transcript", headers=key) as reply:
+        last = (await reply.json())["items"][-1]
+    [file] = last["attachments"]
+    assert {name: file[name] for name in kept} == kept
+    fetched, content = await fetch(stage, file["url"])
+    assert (fetched.status, content) == (200, PDF)

@@ -89,7 +89,7 @@ class OpenApiDocument:
 
         cold = cold_operations(self._app(), self._api)
         declared = [(route, route.operation) for route in self._raw if route.operation is not None]
-        bodies = [type_ for one in cold for type_ in (one.request, one.response) if type_ is not None]
+        bodies = [type_ for one in cold for type_ in (one.request, one.response) if type_ not in {None, bytes}]
         refs, schemas = _describe([Problem, *bodies, *_types_of(operation for _route, operation in declared)])
         known = {id(type_): schema for type_, schema in refs}
         paths: dict[str, Any] = {}
@@ -198,7 +198,6 @@ def _operation(operation: Operation, refs: list[tuple[Any, dict[str, Any]]]) -> 
 
 def _content(type_: Any, refs: list[tuple[Any, dict[str, Any]]]) -> dict[str, Any]:
     if type_ is bytes:
-        # OpenAPI 3.1: a body of any bytes has no schema.
         return {"application/octet-stream": {}}
     return {"application/json": {"schema": _schema(type_, refs)}}
 

@@ -15,6 +15,8 @@ from typing import Any
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
+ANY_BYTES: dict[str, Any] = {"application/octet-stream": {}}
+"""OpenAPI 3.1: a body of any bytes has no schema."""
 SHARED_PROBLEMS = (401, 403, 413, 429)
 """Any operation behind the door can answer so."""
 
@@ -31,6 +33,7 @@ class Cold:
     response: Any
     status: int
     problems: tuple[int, ...]
+    one_needed: tuple[str, ...] = ()
 
 
 def cold_operations(app: Litestar, api: str) -> list[Cold]:
@@ -53,7 +56,8 @@ def cold_operations(app: Litestar, api: str) -> list[Cold]:
 def _cold(path: str, method: str, description: dict[str, Any], handler: HTTPRouteHandler) -> Cold:
     data = handler.parsed_data_field
     returned = handler.parsed_return_field.annotation
-    request = None if data is None else data.annotation
+    # A body of any bytes is read by the handler itself, so the framework knows nothing of it.
+    request = handler.opt.get("body") if data is None else data.annotation
     given = bool(description.get("parameters") or request is not None)
     problems = {*handler.opt.get("problems", ()), *SHARED_PROBLEMS, *((400,) if given else ())}
     if "{" in path:
@@ -67,10 +71,11 @@ def _cold(path: str, method: str, description: dict[str, Any], handler: HTTPRout
         method=method,
         description=description,
         request=request,
-        body_needed=data is not None and not data.is_optional,
+        body_needed=request is bytes or (data is not None and not data.is_optional),
         response=None if returned in {None, NoneType} else returned,
         status=handler.status_code,
         problems=tuple(sorted(problems)),
+        one_needed=tuple(handler.opt.get("one_needed", ())),
     )
 
 
@@ -81,9 +86,18 @@ def cold_document(cold: Cold, schemas: Mapping[int, Any]) -> dict[str, Any]:
     if "parameters" in described:
         described["parameters"] = [_parameter(one) for one in described["parameters"]]
     if cold.request is not None:
-        content = {"application/json": {"schema": schemas[id(cold.request)]}}
+        content = ANY_BYTES if cold.request is bytes else {"application/json": {"schema": _body(cold, schemas)}}
         described["requestBody"] = {"required": cold.body_needed, "content": content}
     return described
+
+
+def _body(cold: Cold, schemas: Mapping[int, Any]) -> dict[str, Any]:
+    schema: dict[str, Any] = schemas[id(cold.request)]
+    if not cold.one_needed:
+        return schema
+    # Each may be left out or empty, but not all of them.
+    filled = {"minLength": 1, "minItems": 1}
+    return {**schema, "anyOf": [{"required": [name], "properties": {name: filled}} for name in cold.one_needed]}
 
 
 def _parameter(parameter: Mapping[str, Any]) -> dict[str, Any]:

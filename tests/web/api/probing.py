@@ -38,7 +38,9 @@ REFUSABLE = {
     "createKey",
     "createWidget",
     "changeWidget",
+    "postMessage",
     "rotateConnectionSecret",
+    "uploadConversationFile",
 }
 
 
@@ -84,13 +86,14 @@ async def furnish_more(stage: Stage) -> Known:
     of_connection = {"key_id": wire["key"]["id"]}
     places = {
         "postMessage": {"conversation_id": spoken},
+        "uploadConversationFile": {"conversation_id": spoken},
         "resendParked": {"conversation_id": talking},
         "rotateConnectionKey": of_connection,
         "revokeConnectionKey": of_connection,
     }
     shop = {"bot_id": stage.bot_id, "allowed_origins": ["https://shop.example"], "ladder": []}
     bodies = {
-        "postMessage": {"owner_epoch": epoch},
+        "postMessage": {"owner_epoch": epoch, "text": "It is oak.", "attachments": []},
         "createWidget": shop,
         "changeWidget": shop,
         "createConnection": {"kind": "customcrm", "name": "New", "settings": {"webhook_url": stage.crm.url}},

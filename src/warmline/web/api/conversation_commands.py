@@ -10,18 +10,20 @@ from msgspec import Meta
 
 from warmline.accounts.access import Scope
 from warmline.conversations import commands as c
+from warmline.conversations.commands import MAX_FILES
 from warmline.conversations.events import Reason, VisitorErased
 from warmline.conversations.kind import CONVERSATION
 from warmline.conversations.model import ConversationState
 from warmline.journal.kinds import Appended
-from warmline.kernel.errors import Conflict
+from warmline.kernel.errors import Conflict, Invalid
 from warmline.web.api.conversations import ConversationShown, find, show
 from warmline.web.api.door import Call, Repeat
-from warmline.web.api.values import Input, Line, Moment, Output, Text, moment
+from warmline.web.api.values import AnyText, Id, Input, Line, Moment, Output, Text, moment
 
 _TAGS = ["Conversations"]
 _PATH = "/conversations/{conversation_id:str}"
 _SPEAK = {"scope": Scope.AGENTS_SPEAK, "problems": (409, 422)}
+_MESSAGE = _SPEAK | {"one_needed": ("text", "attachments")}
 _WRITE = {"scope": Scope.CONVERSATIONS_WRITE, "problems": (409, 422)}
 _ERASE = {"scope": Scope.CONVERSATIONS_ERASE, "problems": (409,)}
 
@@ -29,11 +31,14 @@ Epoch = Annotated[int, Meta(ge=0, le=2**53, description="`owner_epoch` as you la
 
 
 class MessageWanted(Input, frozen=True, kw_only=True):
-    """A line of the agent."""
+    """A line of the agent, files, or both."""
 
-    text: Text
+    text: AnyText = ""
     owner_epoch: Epoch
     agent_name: Line | None = None
+    attachments: Annotated[
+        tuple[Id, ...], Meta(max_length=MAX_FILES, description="Ids of uploaded files; without any, `text` is needed.")
+    ] = ()
 
 
 class NoteWanted(Input, frozen=True, kw_only=True):
@@ -71,15 +76,28 @@ class Receipt(Output, frozen=True, kw_only=True):
     erased_at: Moment
 
 
-@post(_PATH + "/messages", operation_id="postMessage", summary="Speak as the agent", tags=_TAGS, opt=_SPEAK)
+@post(
+    _PATH + "/messages",
+    operation_id="postMessage",
+    summary="Speak as the agent",
+    tags=_TAGS,
+    opt=_MESSAGE,
+)
 async def post_message(
     call: Call, repeat: Repeat, conversation_id: FromPath[str], data: JSONBody[MessageWanted]
 ) -> Posted:
     """While a person is connected.  409 `stale_owner` when the owner has changed, `not_connected`, `closed`."""
     await find(call, conversation_id)
+    if not data.text and not data.attachments:
+        raise Invalid("This must not be empty.", path="$.text")
     message_id = repeat.new_id()
     command = c.PostAs(
-        epoch=data.owner_epoch, author="agent", message_id=message_id, text=data.text, name=data.agent_name
+        epoch=data.owner_epoch,
+        author="agent",
+        message_id=message_id,
+        text=data.text,
+        name=data.agent_name,
+        attachments=await call.at.attachments.resolve(conversation_id, data.attachments),
     )
     done = await _append(call, repeat, conversation_id, command, "postMessage", data)
     return Posted(id=message_id, conversation_id=conversation_id, seq=done.seq)

@@ -135,6 +135,16 @@ class ButtonShown(Output, frozen=True, kw_only=True):
     url: str | None
 
 
+class FileShown(Output, frozen=True, kw_only=True):
+    """A file of a message.  ``size`` is in bytes; ``url`` is signed and works for some days, then ask again."""
+
+    id: str
+    name: str
+    media_type: str
+    size: int
+    url: str
+
+
 class MessageShown(Output, frozen=True, kw_only=True):
     """One message."""
 
@@ -145,6 +155,7 @@ class MessageShown(Output, frozen=True, kw_only=True):
     name: str | None
     text: str
     buttons: tuple[ButtonShown, ...]
+    attachments: tuple[FileShown, ...]
 
 
 class TranscriptPage(Output, frozen=True, kw_only=True):
@@ -230,7 +241,7 @@ async def get_transcript(
             if isinstance(event.body, e.MessagePosted):
                 if len(items) == limit:
                     return TranscriptPage(items=tuple(items), next_after=items[-1].seq)
-                items.append(_show_message(event.seq, event.at, event.body))
+                items.append(_show_message(call, event.seq, event.at, event.body))
         if len(events) < _CHUNK:
             return TranscriptPage(items=tuple(items), next_after=None)
         after = events[-1].seq
@@ -325,7 +336,7 @@ def _show_listed(one: Listed) -> ConversationListed:
     )
 
 
-def _show_message(seq: int, at: int, body: e.MessagePosted) -> MessageShown:
+def _show_message(call: Call, seq: int, at: int, body: e.MessagePosted) -> MessageShown:
     return MessageShown(
         seq=seq,
         at=moment(at),
@@ -334,6 +345,16 @@ def _show_message(seq: int, at: int, body: e.MessagePosted) -> MessageShown:
         name=body.name,
         text=body.text,
         buttons=tuple(ButtonShown(text=one.text, kind=one.kind, url=one.url) for one in body.buttons),
+        attachments=tuple(
+            FileShown(
+                id=one.id,
+                name=one.name,
+                media_type=one.media_type,
+                size=one.size,
+                url=call.at.file_links.lasting(one, at),
+            )
+            for one in body.attachments
+        ),
     )
 
 

@@ -17,6 +17,7 @@ from warmline.web.api import (
     contacts,
     conversation_commands,
     conversations,
+    files,
     keys,
     parked,
     widgets,
@@ -24,7 +25,18 @@ from warmline.web.api import (
 from warmline.web.api.door import RATE_BURST, RATE_PER_S, Door, read_repeat
 from warmline.web.api.services import Services
 
-NOUNS = (bots, connection_keys, connections, contacts, conversation_commands, conversations, keys, parked, widgets)
+NOUNS = (
+    bots,
+    connection_keys,
+    connections,
+    contacts,
+    conversation_commands,
+    conversations,
+    files,
+    keys,
+    parked,
+    widgets,
+)
 
 
 def api_router(services: Services, *, scale: int = 1) -> Router:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from warmline.accounts.answers import Answers
 from warmline.accounts.api_keys import ApiKeys
 from warmline.bots.service import Bots
+from warmline.conversations.attachment_links import AttachmentLinks
+from warmline.conversations.attachments import Attachments
 from warmline.conversations.listing import Listing
 from warmline.conversations.service import Conversations
 from warmline.conversations.widgets import Widgets
@@ -22,9 +24,11 @@ class Services:
 
     api_keys: ApiKeys
     answers: Answers
+    attachments: Attachments
     bots: Bots
     clock: Clock
     connections: Connections
+    file_links: AttachmentLinks
     conversations: Conversations
     ladders: Ladders
     listing: Listing

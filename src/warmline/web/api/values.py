@@ -22,6 +22,7 @@ _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="RFC 3339, UTC, milliseconds.")]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, pattern="^[^\\u0000]*$")]
+AnyText = Annotated[str, Meta(max_length=MAX_TEXT, pattern="^[^\\u0000]*$")]
 Line = Annotated[str, Meta(max_length=200, pattern="^[^\\u0000-\\u001f\\u007f]*$")]
 Id = Annotated[str, Meta(pattern=_UUID)]
 BotRef = Annotated[str, Meta(pattern="^[0-9a-f]{24}$", description="24 lower-case hexadecimal digits.")]

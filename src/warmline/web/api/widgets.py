@@ -68,6 +68,7 @@ class LookWanted(Input, frozen=True, kw_only=True):
     bot_name: Short = "Assistant"
     language: Annotated[str, Meta(pattern="^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3})?$", max_length=35)] = ""
     accent: Annotated[str, Meta(pattern="^(#[0-9a-fA-F]{6})?$")] = ""
+    attachments: Annotated[bool, Meta(description="Whether visitors may send files.")] = True
 
 
 class WidgetWanted(Input, frozen=True, kw_only=True):
@@ -111,6 +112,7 @@ class LookShown(Output, frozen=True, kw_only=True):
     bot_name: str
     language: str
     accent: str
+    attachments: bool
 
 
 class WidgetShown(Output, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ DEADLINES = (
     Deadline("idle_after_s", "Connected, and nobody writes", _MINUTE_S, "minutes"),
 )
 _LOOK = ("title", "subtitle", "bot_name", "language", "accent")
+_FILES = "attachments"
 
 
 class RungDraft(msgspec.Struct, kw_only=True):
@@ -71,7 +72,8 @@ def draft_of(widget: Widget) -> WidgetDraft:
     return WidgetDraft(
         name=widget.name,
         bot_id=widget.bot_id,
-        look={name: getattr(widget.look, name) for name in _LOOK},
+        look={name: getattr(widget.look, name) for name in _LOOK}
+        | {_FILES: "yes" if widget.look.attachments else "no"},
         origins="\n".join(widget.allowed_origins),
         rungs=[_rung_of(step) for step in widget.ladder],
     )
@@ -95,7 +97,7 @@ def read_draft(form: Form) -> WidgetDraft:
     return WidgetDraft(
         name=form.text("name"),
         bot_id=form.text("bot_id"),
-        look={name: form.text(f"look.{name}") for name in _LOOK},
+        look={name: form.text(f"look.{name}") for name in (*_LOOK, _FILES)},
         origins=form.text("origins"),
         rungs=rungs,
     )
@@ -155,7 +157,7 @@ def widget_from(draft: WidgetDraft, known: Widget, form: Form) -> tuple[Widget, 
         bot_id=draft.bot_id,
         allowed_origins=origins,
         ladder=tuple(steps),
-        look=Look(**look),
+        look=Look(**{name: look[name] for name in _LOOK}, attachments=look.get(_FILES) != "no"),
     )
     return widget, form
 
