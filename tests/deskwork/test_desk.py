@@ -12,6 +12,7 @@ from tests.support.pair import StorePair
 from warmline.conversations import commands as c
 from warmline.conversations import events as e
 from warmline.conversations.index import ConversationIndex
+from warmline.conversations.kind import CONVERSATION
 from warmline.deskwork.queue import DeskQueue
 from warmline.deskwork.service import DeskMember, DeskWork
 from warmline.deskwork.tables import desk_queue, desk_waits
@@ -140,6 +141,22 @@ async def test_putting_back_returns_the_visitor_to_the_front_under_a_new_epoch(c
         await desk.say(first, ANN, text="still me?", client_id="9")
     await desk.take(first, BOB)
     await desk.say(first, BOB, text="hello", client_id="1")
+
+
+async def test_a_place_told_in_the_moment_of_taking_is_no_transfer(core: Core, desk: DeskWork) -> None:
+    conversation = await waits(core)
+    await desk.take(conversation, ANN)
+    await core.catch_up()
+    await desk.put_back(conversation, ANN)
+    await desk.take(conversation, BOB)  # before the queue has told anybody his place
+    epoch = (await core.state(conversation)).owner_epoch
+    late = c.DeskSays(connection_id=DESK, verb="queued", epoch=epoch, only_waiting=True, position=1)
+    with pytest.raises(Conflict) as refused:
+        await core.journal.append(CONVERSATION, conversation, late, actor="desk:late")
+    assert refused.value.code == "already_connected"
+    held = (await core.state(conversation)).handover
+    assert held is not None
+    assert (held.stage, held.agent.name if held.agent else "") == ("connected", BOB.name)
 
 
 async def test_ending_gives_the_conversation_back_to_the_bot(core: Core, desk: DeskWork) -> None:

@@ -141,8 +141,7 @@ def _settings(folder: Path, store: str, bus: str) -> Settings:
 @contextlib.asynccontextmanager
 async def _tried(rig_class: type[Rig], settings: Settings) -> AsyncIterator[Tried]:
     # The vendor outlives Warmline, as everywhere.
-    async with rig_class.running() as rig, standing(settings) as stand:
-        await rig.meet(stand.node)
+    async with rig_class.running() as rig, standing(settings, rig.meet) as stand:
         manifest = stand.node.connections.kinds[rig.key].manifest
         await stand.furnish(rig.key, dict(rig.settings), rig.payload)
         await rig.subscribe(stand.address)

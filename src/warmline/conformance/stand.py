@@ -172,6 +172,7 @@ class Stand(Visitors):
     bot_id: str = ""
     connection_id: str = ""
     own_desk_id: str = ""
+    started: Callable[[Node], Awaitable[None]]
     _running: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     @property
@@ -221,13 +222,17 @@ class Stand(Visitors):
 
         self._running.push_async_callback(end)
         await listening.wait()
+        await self.started(self.node)
 
 
 @contextlib.asynccontextmanager
-async def standing(settings: Settings) -> AsyncIterator[Stand]:
-    """A running stand on the store of ``settings`` (its port has to be a free one), stopped at the end."""
+async def standing(settings: Settings, started: Callable[[Node], Awaitable[None]]) -> AsyncIterator[Stand]:
+    """A running stand on the store of ``settings`` (its port has to be a free one), stopped at the end.
+
+    ``started`` meets the node, and after each restart the one that follows.
+    """
     async with aiohttp.ClientSession() as http:
-        stand = Stand(node=Node(settings), base=settings.public_url, http=http, settings=settings)
+        stand = Stand(node=Node(settings), base=settings.public_url, http=http, settings=settings, started=started)
         await stand.start()
         try:
             yield stand

@@ -120,7 +120,8 @@ class DeskSays(Command, frozen=True, kw_only=True):
     """When given, the conversation must be this bot's; another's is not found."""
     epoch: int | None = None
     only_waiting: bool = False
-    """``joined`` then takes from the queue: refused once another agent has joined, never a transfer."""
+    """``joined`` then takes from the queue, ``queued`` tells a place in it: refused once an agent has joined, and never
+    a transfer."""
     position: int | None = None
     wait_minutes: int | None = None
     agent: Agent = Agent()

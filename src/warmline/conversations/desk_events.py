@@ -68,6 +68,8 @@ def _transfer(_state: ConversationState, held: Handover, command: DeskSays) -> S
 
 
 def _begin_transfer(_state: ConversationState, held: Handover, command: DeskSays) -> Sequence[e.Body]:
+    if command.only_waiting:
+        _refuse("already_connected", "An agent has taken this conversation meanwhile.")
     return [
         e.HandoverTransferring(
             handover_id=held.id, rung=held.rung, position=command.position, wait_minutes=command.wait_minutes

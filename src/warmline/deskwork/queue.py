@@ -158,6 +158,8 @@ class DeskQueue(ReactingConsumer):
             connection_id=row["connection_id"],
             verb="queued",
             epoch=row["owner_epoch"],
+            # An agent may join in this very moment; to one who is there, a place in the queue would be a transfer.
+            only_waiting=True,
             position=position,
             wait_minutes=minutes,
         )
@@ -188,7 +190,6 @@ class DeskQueue(ReactingConsumer):
             and held.stage == "queued"
             and (held.position, held.wait_minutes) == (says.position, says.wait_minutes)
         )
-        # Once an agent has joined, a place in the queue would read as a transfer.
         if not told and waits_here(state):
             await self._journal.append(CONVERSATION, row["conversation_id"], says, actor=f"desk:{row['connection_id']}")
 

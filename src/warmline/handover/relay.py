@@ -26,6 +26,7 @@ from warmline.handover.port import AuthRejected, Desk, DeskError, HandoverReques
 from warmline.handover.requests import build_request, read_history
 from warmline.handover.thread_states import ThreadStates
 from warmline.handover.thread_tables import threads
+from warmline.handover.typing_out import Talker, TypingOut
 from warmline.handover.worker import ThreadWorker
 from warmline.journal.consumers import TransactionalConsumer
 from warmline.journal.journal import Journal
@@ -191,6 +192,7 @@ class Relay:
         self._adopt_at = 0.0
         self._planned: set[str] = set()
         self._bookmarks = Bookmarks(journal, clock, self.fence)
+        self._typing = TypingOut(bus, talkers=self._talkers, desk=desk)
         self._task: asyncio.Task[None] | None = None
         self._unlisten: Callable[[], None] = lambda: None
 
@@ -199,6 +201,7 @@ class Relay:
         self._unlisten = self.journal.listen(self._hand_off)
         await self._bus.subscribe(PLANNED, self._told_of)
         await self._bookmarks.start()
+        await self._typing.start()
         self._task = asyncio.create_task(self._run(), name="relay")
 
     async def stop(self) -> None:
@@ -208,6 +211,7 @@ class Relay:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        await self._typing.stop()
         await self._stop_workers()
         await self._bookmarks.stop()
         if self._lease:
@@ -294,6 +298,9 @@ class Relay:
         for event in events:
             for worker in self._by_conversation.get(event.stream_id, ()):
                 worker.hand_off((event,))
+
+    def _talkers(self, conversation_id: str) -> list[Talker]:
+        return [one for one in self._by_conversation.get(conversation_id, ()) if isinstance(one, ThreadWorker)]
 
     async def _run(self) -> None:
         while True:

@@ -33,6 +33,7 @@ from warmline.handover.port import (
     RateLimited,
     ReadsBack,
     Refused,
+    Thread,
     VisitorLine,
 )
 from warmline.handover.surroundings import Surroundings
@@ -74,6 +75,11 @@ class ThreadWorker(Follower):
     def poke(self) -> None:
         """Look again: something outside the stream may have changed."""
         self._wake.set()
+
+    def open_thread(self) -> Thread | None:
+        """The thread, while an agent is there and nobody takes leave."""
+        there = self._phase == "open" and self._held.connected and self._leaving is None
+        return self._held.thread if there else None
 
     def _take(self, event: Recorded) -> None:
         self._seen = event.seq

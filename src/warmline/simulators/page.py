@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -192,5 +193,5 @@ class AgentPage:
         return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
 
     def _back(self, conversation: str) -> web.Response:
-        where = f"/?conversation={conversation}" if conversation.isalnum() else "/"
+        where = f"/?conversation={quote(conversation, safe='')}" if conversation else "/"
         return web.Response(status=303, headers={**_HEADERS, "Location": where})
