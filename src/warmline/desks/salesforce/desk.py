@@ -54,6 +54,10 @@ _MOST_FILE_BYTES = 5 * 1024 * 1024
 _NO_SUCH_FILE = frozenset({413, 415})
 _OVER = frozenset({401, 403, 404, 409, 410})
 _MOST_PAGES = 40
+_CLOCKS_DIFFER_MS = 60_000
+"""Lists are asked for so much more, by Salesforce's clock; what is known already is known by its id."""
+_OVERLAP_MS = 5_000
+_RENEW_AGAIN_MS = 30_000
 _MOST_KNOWN = 10_000
 _EXPIRED = re.compile(rb"(?im)^(?!data:|event:|id:|:).*jwt.{0,20}expired")
 T = TypeVar("T")
@@ -196,7 +200,7 @@ class SalesforceDesk:
     async def history(self, thread: Thread, since: int) -> Sequence[DeskEvent]:
         """Everything in the conversation since a moment, the visitor's lines under our ids."""
         found: dict[str, Entry] = {}
-        async for entry in self._listed(thread, since, "send"):
+        async for entry in self._listed(thread, since - _CLOCKS_DIFFER_MS, "send"):
             found[entry.identifier] = entry
         here, events = _state(thread.state), list[DeskEvent]()
         for entry in found.values():
@@ -241,23 +245,23 @@ class SalesforceDesk:
         here = msgspec.structs.replace(missed.here, listened=True)
         yield Polled(missed.events, msgspec.to_builtins(here), done=missed.over)
         parser = SseParser(last_id=here.last_event_id)
-        over = missed.over
+        if missed.over:
+            return
         async for chunk in stream.chunks():
-            if over:
-                return
             heard = hear_all(parser.feed(chunk), here, ref=thread.ref)
-            over = heard.over
             after = heard.here if _EXPIRED.search(chunk) is None else msgspec.structs.replace(heard.here, renew_at=0)
             after = await self._renewed_in_time(thread.ref, after)
             if heard.events or after != here:
                 here = after
-                yield Polled(heard.events, msgspec.to_builtins(here), done=over)
+                yield Polled(heard.events, msgspec.to_builtins(here), done=heard.over)
+            if heard.over:
+                return
 
     async def _missed(self, thread: Thread, here: Here) -> Heard:
         """What was not heard while no stream stood; nothing when there is no conversation yet."""
         heard = Heard((), here)
         with contextlib.suppress(Refused):
-            async for entry in self._listed(thread, here.since, "listen"):
+            async for entry in self._listed(thread, here.since - _OVERLAP_MS, "listen"):
                 one = hear(entry, heard.here, ref=thread.ref)
                 heard = Heard((*heard.events, *one.events), one.here, heard.over or one.over)
         return heard
@@ -265,6 +269,7 @@ class SalesforceDesk:
     async def _listed(self, thread: Thread, since: int, operation: str) -> AsyncIterator[Entry]:
         """Entries since a moment, each once, page by page."""
         seen: set[str] = set()
+        since = max(0, since)
         for _page in range(_MOST_PAGES):
             page = await self._page(thread, since, operation)
             new = [entry for entry in page if entry.identifier not in seen]
@@ -312,11 +317,14 @@ class SalesforceDesk:
             return await self._current(ref, here)
         except DeskError:
             # The token may be good for a while yet; if it is not, the stream ends and says so.
-            return here
+            return msgspec.structs.replace(here, renew_at=self._clock.now() + _RENEW_AGAIN_MS)
 
     def _newest(self, ref: str, here: Here) -> Here:
         known = self._tokens.get(ref)
-        return msgspec.structs.replace(here, token=known.token, renew_at=known.renew_at) if known else here
+        # Another node may have renewed it since, and stored that.
+        if known is None or (known.renew_at or 0) <= (here.renew_at or 0):
+            return here
+        return msgspec.structs.replace(here, token=known.token, renew_at=known.renew_at)
 
     async def _renew(self, ref: str, here: Here) -> Here:
         try:

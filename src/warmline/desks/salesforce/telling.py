@@ -29,6 +29,7 @@ def _known(request: HandoverRequest) -> dict[str, str]:
         "language": request.language,
         "reason": request.reason,
         "conversationId": request.conversation_id,
+        "escalateTo": request.escalate_to,
         "transcriptUrl": request.transcript_url,
         "screenResolution": page.get("screenRes"),
         **{name: page.get(name) for name in ("url", "title", "referrer", "userAgent")},
