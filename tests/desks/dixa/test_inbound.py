@@ -22,6 +22,7 @@ from warmline.handover.port import (
     ThreadEnded,
     ThreadTransferred,
     Unknown,
+    VendorFile,
 )
 from warmline.kernel.errors import Invalid
 
@@ -54,10 +55,11 @@ def test_an_agents_line() -> None:
     assert event.vendor_event_id == "0f8fad5b-d9cb-469f-a165-708677300001"
 
 
-def test_an_agents_file_arrives_as_its_link() -> None:
+def test_an_agents_file_arrives_by_its_address() -> None:
     event = read("message_added_with_attachment")
     assert isinstance(event, AgentReplied)
-    assert event.text == "invoice.pdf: https://files.dixa.io/x.pdf"
+    assert event.text == ""
+    assert event.files == (VendorFile(url="https://files.dixa.io/x.pdf", name="invoice.pdf"),)
 
 
 @pytest.mark.parametrize("name", ["message_added_by_visitor", "message_added_by_bot"])

@@ -29,6 +29,7 @@ from warmline.handover.port import (
     ThreadEnded,
     ThreadTransferred,
     Unknown,
+    VendorFile,
 )
 from warmline.kernel.clock import from_rfc3339
 from warmline.kernel.errors import Invalid
@@ -125,12 +126,16 @@ def _message(data: _Data, bot_agent_id: str | None, common: dict[str, Any]) -> D
     said = data.text or content.text or ""
     if (content.content_type or "").lower() == "html":
         said = plain_text(content.text or said)
-    links = [f"{one.pretty_name or 'File'}: {one.url}" for one in data.attachments if one.url]
-    text = "\n".join(part for part in (said, *links) if part.strip())
-    if not text:
+    files = tuple(VendorFile(url=one.url, name=one.pretty_name or "") for one in data.attachments if one.url)
+    if not (said.strip() or files):
         return Unknown(kind="CONVERSATION_MESSAGE_ADDED without content", **common)
     return AgentReplied(
-        text=text, message_id=data.message_id, name=author.name or "", avatar=author.avatar_url, **common
+        text=said.strip() and said,
+        message_id=data.message_id,
+        name=author.name or "",
+        avatar=author.avatar_url,
+        files=files,
+        **common,
     )
 
 
