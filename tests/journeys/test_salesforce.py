@@ -187,12 +187,12 @@ async def test_a_token_that_is_over_for_good_leads_to_the_next_rung(shared_house
 
 
 async def test_what_was_said_may_go_into_a_parameter(shared_house: Stage) -> None:
-    async with together(shared_house, context_parameter="Context", context_bytes=600) as here:
+    async with together(shared_house, context_parameter="Context", context_bytes=650) as here:
         _conversation, theirs = await here.asked()
         told = theirs.routing_attributes["Context"]
-        assert "talk to a person" in told
+        assert "please stay here." in told
         assert "(Earlier lines were left out.)" in told
-        assert len(told.encode()) <= 600
+        assert len(told.encode()) <= 650
         assert theirs.said_by("EndUser") == []
 
 
