@@ -1,4 +1,4 @@
-"""What ``warmline doctor`` looks at: whether everything the server depends on is there and fit.  Changes nothing."""
+"""What ``warmline doctor`` looks at: whether everything the server depends on is there and fit.  Leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 import aiohttp
 import sqlalchemy
 
+from warmline.kernel.clock import SystemClock
 from warmline.kernel.ids import uuid7
 from warmline.platform import bus as buses
 from warmline.platform import migrations
+from warmline.platform.blobs_place import open_blobs
 from warmline.platform.crypto import KEY_FILE
 from warmline.platform.database import Database
 from warmline.platform.sentences import explain
@@ -60,6 +62,7 @@ async def diagnose(settings: Settings) -> list[Finding]:
     """Every check, in the order an operator would repair them."""
     findings = [_data_folder(settings.data), _key_file(settings.data / KEY_FILE)]
     findings += await asyncio.to_thread(_store, settings)
+    findings.append(await _attempt("files", lambda: _files(settings)))
     findings.append(await _attempt("bus", lambda: _bus(settings)))
     findings += await _public_address(settings)
     return findings
@@ -142,6 +145,18 @@ async def _bus(settings: Settings) -> Finding:
         return Finding("✓", "bus", f"NATS carries messages ({(time.perf_counter() - before) * 1000:.1f} ms).")
     finally:
         await bus.stop()
+
+
+async def _files(settings: Settings) -> Finding:
+    about, folder = "files", settings.data / "files"
+    if not settings.blobs_url and not folder.exists():
+        return Finding("✓", about, f"{folder} does not exist yet; the first file makes it.")
+    blobs = open_blobs(settings, SystemClock())
+    try:
+        async with asyncio.timeout(_WAIT_S):
+            return Finding("✓", about, await blobs.check())
+    finally:
+        await blobs.stop()
 
 
 async def _public_address(settings: Settings) -> list[Finding]:

@@ -11,7 +11,9 @@ import binascii
 
 import msgspec
 
-from warmline.conversations.transcript import read_transcript
+from warmline.conversations.attachment_links import AttachmentLinks
+from warmline.conversations.transcript import TranscriptLine, read_transcript
+from warmline.handover.outbound import with_links
 from warmline.journal.journal import Journal
 from warmline.kernel.clock import DAY, Clock, to_rfc3339
 from warmline.kernel.errors import NotFound, WarmlineError
@@ -33,6 +35,15 @@ class _Permission(msgspec.Struct, frozen=True, array_like=True):
     until: int
 
 
+class LinkedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a message; ``size`` in bytes, ``url`` signed like the transcript's own address."""
+
+    name: str
+    media_type: str
+    size: int
+    url: str
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message of the transcript; ``at`` is RFC 3339."""
 
@@ -41,6 +52,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     author: str
     name: str
     text: str
+    attachments: list[LinkedFile]
 
 
 class LinkedTranscript(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +65,13 @@ class LinkedTranscript(msgspec.Struct, frozen=True, kw_only=True):
 class TranscriptLinks:
     """Makes links and answers them."""
 
-    def __init__(self, journal: Journal, clock: Clock, keyring: Keyring, *, public_url: str) -> None:
+    def __init__(
+        self, journal: Journal, clock: Clock, keyring: Keyring, files: AttachmentLinks, *, public_url: str
+    ) -> None:
         self._journal = journal
         self._clock = clock
         self._keyring = keyring
+        self._files = files
         self._base = public_url.rstrip("/")
 
     def link(self, conversation_id: str) -> str:
@@ -74,15 +89,33 @@ class TranscriptLinks:
         conversation = self._opened(scope["path"].removeprefix(PATH))
         lines = await read_transcript(self._journal, conversation)
         if (header(scope, b"accept") or b"").startswith(b"text/"):
-            text = "".join(f"[{to_rfc3339(one.at)}] {one.name or one.author}: {one.text}\n" for one in lines)
+            text = "".join(f"[{to_rfc3339(one.at)}] {one.name or one.author}: {self._plain(one)}\n" for one in lines)
             headers = [(b"content-type", b"text/plain; charset=utf-8"), NO_STORE, NOSNIFF]
             await send_bytes(send, 200, text.encode(), headers)
             return
         messages = [
-            Message(seq=one.seq, at=to_rfc3339(one.at), author=one.author, name=one.name, text=one.text)
+            Message(
+                seq=one.seq,
+                at=to_rfc3339(one.at),
+                author=one.author,
+                name=one.name,
+                text=one.text,
+                attachments=[
+                    LinkedFile(
+                        name=file.name,
+                        media_type=file.media_type,
+                        size=file.size,
+                        url=self._files.lasting(file, one.at),
+                    )
+                    for file in one.attachments
+                ],
+            )
             for one in lines
         ]
         await send_json(send, LinkedTranscript(conversation=conversation, messages=messages))
+
+    def _plain(self, one: TranscriptLine) -> str:
+        return with_links(one.text, [(file.name, self._files.lasting(file, one.at)) for file in one.attachments])
 
     def _opened(self, token: str) -> str:
         """The conversation a token opens.  Raises NotFound, never saying why."""
