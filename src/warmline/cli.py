@@ -147,6 +147,8 @@ def check(
     /,
     *,
     case: list[str] | None = None,
+    connection: str = "",
+    trace: bool = False,
     report: Path | None = None,
     store: str = "",
     bus: str = "",
@@ -163,6 +165,11 @@ def check(
         Which one, for example dixa.
     case
         Only this case; may be given several times.
+    connection
+        Id of a connection of this installation: its real account is asked, instead of a simulator, for what can be tried
+        without an agent. Changes nothing there unless --trace is given. Stop a server that uses the embedded store first.
+    trace
+        With --connection: open a conversation there, write into it, and close it.
     report
         A file that gets the results as JSON.
     store
@@ -170,11 +177,13 @@ def check(
     bus
         Address of a NATS server, instead of the embedded bus.
     """
-    from warmline.conformance.command import check_desk, print_desks
+    from warmline.conformance.command import check_connection, check_desk, print_desks
 
     if not desk:
         print_desks()
         return 0
+    if connection:
+        return 0 if check_connection(_settings(), desk, connection, traces=trace, report_to=report) else FAILED
     return 0 if check_desk(desk, case or [], report_to=report, store=store, bus=bus) else FAILED
 
 

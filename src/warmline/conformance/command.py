@@ -12,8 +12,10 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from warmline.conformance.account import check_account
 from warmline.conformance.kit import Outcome, Report, Result, choose, load_cases, run_kit
 from warmline.conformance.registry import RIGS, load_rig
+from warmline.platform.settings import Settings
 
 _MARKS = {
     Outcome.PASSED: "[green]✓[/green]",
@@ -44,9 +46,33 @@ def check_desk(desk: str, names: Sequence[str], *, report_to: Path | None, store
             run_kit(rig_class, cases, Path(folder), store=store, bus=bus, told=lambda one: _say(console, one))
         )
     _conclude(console, report)
-    if report_to is not None:
-        report_to.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    _write(report, report_to)
     return not report.failed
+
+
+def check_connection(
+    settings: Settings, desk: str, connection_id: str, *, traces: bool, report_to: Path | None
+) -> bool:
+    """Try the account behind a stored connection and print what came of it; whether nothing failed.
+
+    Raises NotFound, Conflict, Unavailable.
+    """
+    console = Console()
+    load_rig(desk)  # a desk that does not exist is named before anything is opened
+    console.print(f"[bold]{desk}[/bold]: the account behind connection {connection_id}\n", highlight=False)
+    report = asyncio.run(
+        check_account(settings, desk, connection_id, traces=traces, told=lambda one: _say(console, one))
+    )
+    if not traces:
+        console.print("\nNothing was changed there. With --trace a conversation is opened, written into, and closed.")
+    _conclude(console, report)
+    _write(report, report_to)
+    return not report.failed
+
+
+def _write(report: Report, path: Path | None) -> None:
+    if path is not None:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
 
 
 def _say(console: Console, one: Result) -> None:
@@ -65,6 +91,11 @@ def _conclude(console: Console, report: Report) -> None:
         counted = Counter(one.outcome for one in report.results if one.topic == topic)
         table.add_row(topic, *(str(counted[outcome] or "–") for outcome in Outcome))
     console.print(table)
+    if report.account:
+        console.print(
+            "\nWhat agents do was not tried: answer a visitor yourself, and watch the widget.", highlight=False
+        )
+        return
     earned = report.earned or "none"
     console.print(
         f"\nGrade by these cases: {earned}. The manifest says {report.declared}."

@@ -7,8 +7,8 @@ import re
 from warmline.conformance.case import Topic, Tried, case, until
 from warmline.handover.port import Grade
 
-_EMOJI = "Grüße 😀 👩‍👩‍👧‍👦 🏳️‍🌈 e\u0301"
-_RTL = "שלום, איפה המנורה שלי? \u200fمرحبا 123"
+EMOJI = "Grüße 😀 👩‍👩‍👧‍👦 🏳️‍🌈 e\u0301"
+RTL = "שלום, איפה המנורה שלי? \u200fمرحبا 123"
 _LONG = " ".join(f"word{number}" for number in range(1_400))[:9_990] + " 😀 end"
 _HTML = (
     '<p>Hello <b>you</b> &amp; yours</p><script>alert(1)</script><img src=x onerror="alert(2)">'
@@ -20,11 +20,11 @@ _HTML = (
 @case(Topic.CONTENT, Grade.BRONZE, "Emoji, combining letters and right-to-left text pass both ways unharmed")
 async def every_script(tried: Tried) -> None:
     conversation, talk = await tried.talks()
-    for text in (_EMOJI, _RTL):
+    for text in (EMOJI, RTL):
         await tried.stand.say(conversation, text)
         await tried.rig.says(talk, text)
-    await tried.heard(talk, _EMOJI, _RTL)
-    await tried.agents_said(conversation, _EMOJI, _RTL)
+    await tried.heard(talk, EMOJI, RTL)
+    await tried.agents_said(conversation, EMOJI, RTL)
 
 
 @case(Topic.CONTENT, Grade.BRONZE, "10,000 characters arrive whole and in order, in pieces the vendor takes")

@@ -49,12 +49,13 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """All of them, in the order of the kit."""
+    """All of them, in the order of the kit.  ``account`` says that they were seen on a real account."""
 
     desk: str
     title: str
     declared: str
     results: tuple[Result, ...]
+    account: bool = False
 
     @property
     def failed(self) -> tuple[Result, ...]:
