@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.desks.customcrm.support import SECRET, make_desk, payload
 
-from warmline.desks.customcrm.inbound import LONGEST_WAIT_MINUTES, TEXT_LIMIT, parse_agent_event
+from warmline.desks.customcrm.inbound import parse_agent_event
+from warmline.desks.shared.bodies import LONGEST_WAIT_MINUTES, TEXT_LIMIT
 from warmline.handover.port import (
     AgentJoined,
     AgentLeft,

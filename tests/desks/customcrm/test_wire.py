@@ -43,7 +43,15 @@ from warmline.kernel.clock import ManualClock, SystemClock
 from warmline.platform.http import Outgoing
 
 SCHEMA = json.loads((Path(warmline.desks.customcrm.__file__).parent / "warmline.schema.json").read_text())
-LEAFLET = File(name="leaflet.pdf", media_type="application/pdf", size=1234, url="https://desk.example/f/1")
+
+
+async def _never_read() -> bytes:
+    raise AssertionError("a custom CRM gets links")
+
+
+LEAFLET = File(
+    name="leaflet.pdf", media_type="application/pdf", size=1234, url="https://desk.example/f/1", read=_never_read
+)
 
 
 @pytest.fixture

@@ -1,20 +1,12 @@
-"""Posts signed events to a CRM's webhook.  Vendor words only."""
+"""Vendor words only: the desk's name, and the one answer of a CRM that is read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
-from warmline.desks.shared.answers import check_reply, translated
-from warmline.handover.desk_kinds import Secret
-from warmline.kernel.clock import Clock
-from warmline.kernel.errors import WarmlineError
-from warmline.platform.http import Outgoing, Reply, ReplyTooLarge
-from warmline.platform.signing import Signer
+from warmline.platform.http import Reply
 
 DESK = "customcrm"
-_MAX_REPLY_BYTES = 65_536
 
 
 class _TeamReply(msgspec.Struct):
@@ -25,69 +17,9 @@ class _TeamReply(msgspec.Struct):
 _TEAM = msgspec.json.Decoder(_TeamReply)
 
 
-class CustomCrmClient:
-    """One webhook address, its signing secrets and its time-out (seconds)."""
-
-    def __init__(
-        self, outgoing: Outgoing, clock: Clock, *, url: str, secrets: Sequence[Secret], timeout_s: float
-    ) -> None:
-        self._outgoing = outgoing
-        self._clock = clock
-        self._url = url
-        self._secrets = tuple(secrets)
-        self._timeout_s = timeout_s
-        self._signer: Signer | None = None
-        self._signed_with: tuple[str, ...] = ()
-
-    async def post(self, operation: str, webhook_id: str, body: bytes, *, timeout_s: float | None = None) -> Reply:
-        """Send one event and return its 2xx reply.
-
-        ``webhook_id`` is the same for every try of the same item: the CRM deduplicates on it, so the connection may
-        be tried twice.  Raises DeskError.
-        """
-        headers = {"Content-Type": "application/json", **self._signature(webhook_id, body)}
-        try:
-            reply = await self._outgoing.request(
-                "POST",
-                self._url,
-                headers=headers,
-                body=body,
-                timeout_s=self._timeout_s if timeout_s is None else timeout_s,
-                max_bytes=_MAX_REPLY_BYTES,
-                idempotent=True,
-            )
-        except ReplyTooLarge as error:
-            # A page of a framework in trouble, mostly: what counts is whether the status says yes, no or later.
-            if error.reply is None:
-                raise translated(error, desk=DESK, operation=operation) from error
-            reply = error.reply
-        except WarmlineError as error:
-            raise translated(error, desk=DESK, operation=operation) from error
-        check_reply(reply, desk=DESK, operation=operation, now=self._clock.now())
-        return reply
-
-    def valid_secrets(self) -> tuple[str, ...]:
-        """The secrets that count now, newest first."""
-        now = self._clock.now()
-        return tuple(secret.value for secret in self._secrets if secret.until is None or now < secret.until)
-
-    def _signature(self, webhook_id: str, body: bytes) -> dict[str, str]:
-        secrets = self.valid_secrets()
-        if not secrets:
-            return {"webhook-id": webhook_id, "webhook-timestamp": str(self._clock.now() // 1000)}
-        if self._signer is None or secrets != self._signed_with:
-            self._signer, self._signed_with = Signer(secrets), secrets
-        return self._signer.headers(webhook_id, self._clock.now(), body)
-
-
 def read_team_online(reply: Reply) -> bool | None:
     """The answer to isTeamOnline; None for anything but ``{"isOnline": <boolean>}``."""
     try:
         return _TEAM.decode(reply.body).is_online
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def wire_id(prefix: str, given: str) -> str:
-    """A webhook id from one of our ids: the same every time, and without the dot that separates signed parts."""
-    return f"{prefix}_{given.replace('.', '_')}"

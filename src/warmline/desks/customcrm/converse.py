@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from warmline.desks.customcrm.inbound import TEXT_LIMIT, Id, Number, clean_id, clean_text, decode, read_whole
+from warmline.desks.customcrm.inbound import Number, read_whole
+from warmline.desks.shared.bodies import TEXT_LIMIT, Id, clean_id, clean_text, decode
 from warmline.kernel.errors import Invalid
 
 DETAILS_LIMIT = 100

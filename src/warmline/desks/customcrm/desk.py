@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from warmline.desks.customcrm import payloads
-from warmline.desks.customcrm.client import DESK, CustomCrmClient, read_team_online, wire_id
+from warmline.desks.customcrm.client import DESK, read_team_online
 from warmline.desks.customcrm.inbound import parse_agent_event
 from warmline.desks.customcrm.settings import (
     AVAILABILITY_KEPT_MS,
@@ -17,6 +17,7 @@ from warmline.desks.customcrm.settings import (
     SIGNING_SECRET,
     read_settings,
 )
+from warmline.desks.shared.signed_posts import SignedPosts, wire_id
 from warmline.handover.desk_kinds import DeskKind, Linked
 from warmline.handover.port import (
     AuthRejected,
@@ -68,9 +69,10 @@ class CustomCrmDesk:
         self._linked = linked
         self._clock = clock
         self._settings = read_settings(linked.settings)
-        self._client = CustomCrmClient(
+        self._client = SignedPosts(
             outgoing,
             clock,
+            desk=DESK,
             url=self._settings.webhook_url,
             secrets=linked.secrets.get(SIGNING_SECRET, ()),
             timeout_s=self._settings.timeout_s,

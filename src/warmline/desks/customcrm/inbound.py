@@ -5,27 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import ROUND_CEILING, Decimal
-from typing import Annotated, Any, NoReturn
+from typing import Any
 
 import msgspec
 
-from warmline.conversations.commands import MAX_TEXT
+from warmline.desks.shared.bodies import (
+    HIGHEST_POSITION,
+    LONGEST_WAIT_MINUTES,
+    Id,
+    Name,
+    Text,
+    Url,
+    check_address,
+    clean_id,
+    clean_name,
+    clean_text,
+    decode,
+)
 from warmline.handover.port import AgentJoined, AgentLeft, AgentReplied, DeskEvent, OpenFailed, QueueMoved
 from warmline.kernel.errors import Invalid
 
-TEXT_LIMIT = MAX_TEXT
-ID_LIMIT = 200
-NAME_LIMIT = 200
-URL_LIMIT = 2_048
-DETAIL_LIMIT = 300
-HIGHEST_POSITION = 1_000_000
-LONGEST_WAIT_MINUTES = 525_600
-"""A year: whatever is beyond is a mistake, not a waiting time."""
-
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LIMIT)]
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_LIMIT)]
-Name = Annotated[str, msgspec.Meta(max_length=NAME_LIMIT)]
-Url = Annotated[str, msgspec.Meta(max_length=URL_LIMIT)]
 # The contract's numbers are texts; numbers are taken as well.
 Number = str | int | float
 
@@ -71,13 +70,6 @@ AgentEventBody = EscalationQueueUpdate | EscalationSuccess | AgentMessage | Esca
 _BODY: msgspec.json.Decoder[Any] = msgspec.json.Decoder(AgentEventBody)
 
 _DIGITS = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
-_AVATAR = re.compile(r"https?://[^\s/?#@\\\"<>]+(?:[/?#][^\s\\\"<>]*)?", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# Line breaks and tabs are content; the rest is invisible, and the stores cannot keep NUL.
-_INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-
-_MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `([^`]+)`)?")
-_PLACED = re.compile(r"(.*) - at `([^`]+)`", re.DOTALL)
 
 
 def parse_agent_event(body: bytes) -> DeskEvent:
@@ -115,10 +107,10 @@ def _read_queue(given: EscalationQueueUpdate, ref: str, event_id: str | None, ra
 
 def _read_success(given: EscalationSuccess, ref: str, event_id: str | None, raw: bytes) -> DeskEvent:
     # An agent without a name is allowed by the contract, and some systems say so with "".
-    name = _INVISIBLE.sub("", given.agent).strip() if given.agent is not None else ""
     avatar = given.agent_avatar or None
-    if avatar is not None and not _AVATAR.fullmatch(avatar):
-        raise Invalid("The avatar is the address of an image: http:// or https://.", path="$.agentAvatar", code="url")
+    if avatar is not None:
+        avatar = check_address(avatar, "$.agentAvatar", "avatar")
+    name = clean_name(given.agent)
     return AgentJoined(thread_ref=ref, vendor_event_id=event_id, raw=raw, name=name, avatar=avatar)
 
 
@@ -139,35 +131,7 @@ _READ: dict[type, Callable[[Any, str, str | None, bytes], DeskEvent]] = {
 }
 
 
-# What both wires of the custom CRM need ---------------------------------------------------------------------------
-
-
-def decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
-    """``decoder.decode(body)``, with every failure as Invalid naming its path (deep nesting included)."""
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        _refuse(str(error))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid("The body is not JSON in UTF-8.", code="malformed") from error
-    except RecursionError:
-        # Without "from": the chain would carry thousands of frames into the log.
-        raise Invalid("The body is nested too deeply.", code="too_deep") from None
-
-
-def clean_id(value: str, path: str) -> str:
-    """``value``, unless it is blank or has control characters."""
-    if _CONTROL.search(value) or not value.strip():
-        raise Invalid("An id is a text without control characters, and not blank.", path=path, code="id")
-    return value
-
-
-def clean_text(value: str, path: str) -> str:
-    """``value`` without invisible control characters; Invalid when nothing is left to show."""
-    text = _INVISIBLE.sub("", value) if not value.isprintable() else value
-    if not text or text.isspace():
-        raise Invalid("The text is empty.", path=path, code="empty")
-    return text
+# Numbers, as both wires of the custom CRM need them ---------------------------------------------------------------------------
 
 
 def read_number(value: Number, path: str, highest: int) -> Decimal:
@@ -189,12 +153,3 @@ def read_whole(value: Number, path: str, highest: int) -> int:
     if number != number.to_integral_value():
         raise Invalid("A whole number is expected.", path=path, code="number")
     return int(number)
-
-
-def _refuse(said: str) -> NoReturn:
-    if missing := _MISSING.fullmatch(said):
-        name, parent = missing.groups()
-        raise Invalid(f"The field {name} is missing.", path=f"{parent or '$'}.{name}", code="missing")
-    placed = _PLACED.fullmatch(said)
-    detail, path = placed.groups() if placed else (said, "$")
-    raise Invalid(f"{detail[:DETAIL_LIMIT].rstrip('.')}.", path=path, code="type")
