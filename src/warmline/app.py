@@ -243,15 +243,6 @@ class Node:
         stream = VisitorStream(hub, self.conversations, self.visitors, views, limits, self.attachments)
         widget = WidgetSurface(stream, self.widgets, limits, public_url=s.public_url, max_file_bytes=s.max_file_bytes)
         files = WidgetFiles(stream, self.widgets, limits, self.attachments, self.file_links, public_url=s.public_url)
-        wire = WireSurface(
-            self.api_keys,
-            self.inbound,
-            self.converse,
-            serves=self.connections.serves,
-            parse_agent=parse_agent_event,
-            parse_converse=parse_converse_event,
-            bodies=(AgentEventBody, ConverseBody),
-        )
         console, handlers = await self._handlers()
         application = build_application(
             WebOptions(
@@ -264,7 +255,7 @@ class Node:
                 *widget.routes(),
                 *files.routes(),
                 *FileRoutes(self.attachments, self.file_links).routes(),
-                *wire.routes(),
+                *self._wire().routes(),
                 *Ingress(self.inbox, self.clock).routes(),
                 *self.transcript_links.routes(),
                 icon_route(),
@@ -280,6 +271,17 @@ class Node:
             await asyncio.gather(hub.drain(), self.desk.drain())
 
         return make_server(application, host=s.host, port=s.port, drain=drain, ready=ready, warm=warm)
+
+    def _wire(self) -> WireSurface:
+        return WireSurface(
+            self.api_keys,
+            self.inbound,
+            self.converse,
+            serves=self.connections.serves,
+            parse_agent=parse_agent_event,
+            parse_converse=parse_converse_event,
+            bodies=(AgentEventBody, ConverseBody),
+        )
 
     async def _handlers(self) -> tuple[ConsoleContext, Callable[[], list[Any]]]:
         """The console, and how to make the routes that the framework serves: it and our own API."""
