@@ -8,7 +8,7 @@ from typing import Any
 
 from warmline.handover.connection_forms import FormField
 from warmline.handover.payloads import PayloadKind
-from warmline.handover.port import Desk, Manifest
+from warmline.handover.port import Desk, HandoverRequest, Manifest, QueueRef, Thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,29 @@ class Linked:
     bot_ids: tuple[str, ...]
     settings: Mapping[str, Any]
     secrets: Mapping[str, Sequence[Secret]] = field(repr=False)
+
+    def values(self, name: str, now: int) -> list[str]:
+        """The values of a secret that count at ``now`` (ms), newest first."""
+        return [secret.value for secret in self.secrets.get(name, ()) if secret.until is None or now < secret.until]
+
+    def value(self, name: str, now: int) -> str:
+        """The newest value of a secret, empty when there is none."""
+        return next(iter(self.values(name, now)), "")
+
+    def thread(self, request: HandoverRequest, ref: str, state: Any = None) -> Thread:
+        """The thread that stands at the vendor for a request; ``ref`` is the vendor's id of it, ``state`` JSON."""
+        return Thread(
+            ref=ref,
+            connection_id=self.connection_id,
+            conversation_id=request.conversation_id,
+            request_id=request.id,
+            bot_id=request.bot_id,
+            state=state,
+        )
+
+    def queue(self, ref: str, name: str) -> QueueRef:
+        """A routing target as an administrator is shown it: asked for no conversation, on behalf of the first bot."""
+        return QueueRef(ref=ref, bot_id=self.bot_ids[0] if self.bot_ids else "", name=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

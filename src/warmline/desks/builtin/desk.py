@@ -69,13 +69,7 @@ class BuiltinDesk:
 
     async def open(self, request: HandoverRequest) -> Thread:
         """The queue of the console is read from the conversations themselves, so a thread is only a name."""
-        return Thread(
-            ref=request.conversation_id,
-            connection_id=self._linked.connection_id,
-            conversation_id=request.conversation_id,
-            request_id=request.id,
-            bot_id=request.bot_id,
-        )
+        return self._linked.thread(request, request.conversation_id)
 
     async def send(self, thread: Thread, item: Outbound) -> Receipt:  # noqa: ARG002 - the agent reads the stream
         """A receipt without work."""

@@ -53,8 +53,9 @@ class DixaDesk:
         self._linked = linked
         self._clock = clock
         self._settings = read_settings(linked.settings)
-        token = self._secrets(API_TOKEN)
-        self._client = DixaClient(outgoing, clock, api_url=self._settings.api_url, token=token[0] if token else "")
+        self._client = DixaClient(
+            outgoing, clock, api_url=self._settings.api_url, token=linked.value(API_TOKEN, clock.now())
+        )
 
     async def check(self) -> Health:
         """List the queues, which changes nothing."""
@@ -65,7 +66,7 @@ class DixaDesk:
         wanted = self._settings.queue_id
         if wanted and wanted not in {queue.id for queue in queues}:
             return Health(ok=False, sentence="Dixa answers, but the queue of this connection is not among its queues.")
-        if not self._secrets(WEBHOOK_SECRET):
+        if not self._linked.values(WEBHOOK_SECRET, self._clock.now()):
             return Health(
                 ok=False, sentence="Dixa answers, but its webhook's secret is missing: no agent would be heard."
             )
@@ -74,8 +75,7 @@ class DixaDesk:
     async def queues(self) -> Sequence[QueueRef]:
         """Dixa's queues."""
         found = await self._client.queues(operation="queues")
-        bot_id = self._linked.bot_ids[0] if self._linked.bot_ids else ""
-        return [QueueRef(ref=queue.id, bot_id=bot_id, name=queue.name) for queue in found]
+        return [self._linked.queue(queue.id, queue.name) for queue in found]
 
     async def availability(self, queue: QueueRef) -> Availability:
         """What Dixa says of the queue for this channel; unknown without a queue."""
@@ -119,13 +119,7 @@ class DixaDesk:
             )
             ref = str(made.id)
         await self._route(ref, request, payload)
-        return Thread(
-            ref=ref,
-            connection_id=self._linked.connection_id,
-            conversation_id=request.conversation_id,
-            request_id=request.id,
-            bot_id=request.bot_id,
-        )
+        return self._linked.thread(request, ref)
 
     async def send(self, thread: Thread, item: Outbound) -> Receipt:
         """A line of the visitor, or a note.  Typing from outside cannot be shown in Dixa."""
@@ -170,16 +164,11 @@ class DixaDesk:
 
     def parse(self, delivery: InboundDelivery) -> Sequence[DeskEvent]:
         """One event.  Raises SignatureRejected, Invalid."""
-        check_signature(delivery, self._secrets(WEBHOOK_SECRET))
+        check_signature(delivery, self._linked.values(WEBHOOK_SECRET, self._clock.now()))
         event = parse_event(delivery.body, self._settings.bot_agent_id)
         return () if event is None else (event,)
 
     # -- inside --------------------------------------------------------------------------------------------------
-
-    def _secrets(self, name: str) -> list[str]:
-        now = self._clock.now()
-        values = self._linked.secrets.get(name, ())
-        return [secret.value for secret in values if secret.until is None or now < secret.until]
 
     async def _end_user(self, request: HandoverRequest, payload: DixaPayload | None) -> EndUser:
         card = request.visitor

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from warmline.desks.shared.payload_ids import is_id
 from warmline.handover.connection_forms import FieldKind, FormField
 from warmline.handover.payloads import PayloadKind
 from warmline.platform.typed_json import Typed
@@ -82,13 +82,10 @@ class DixaPayload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     tags: tuple[Tag, ...] = ()
 
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
 def _check(body: DixaPayload, typed: Typed) -> None:
     for name in ("connectionId", "widgetId", "queueId"):
         value = typed.value.get(name)
-        if value is not None and not _UUID.fullmatch(value) and "{{" not in value:
+        if value is not None and not is_id(value):
             typed.refuse("An id like 96f2fc68-beb0-48f4-9efc-78b399205e00 is expected.", f"$.{name}")
     del body
 

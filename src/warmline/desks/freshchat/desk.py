@@ -15,6 +15,7 @@ from warmline.desks.freshchat.client import RESOLVED, FreshchatClient, Ids, Targ
 from warmline.desks.freshchat.inbound import Behind, behind, check_signature, parse_event, read_key, read_message
 from warmline.desks.freshchat.opening import GROUP, TOPIC, Opening, State, at, by_user, opened_again
 from warmline.desks.freshchat.settings import API_TOKEN, FORM, PAYLOAD, PUBLIC_KEY, FreshchatPayload, read_settings
+from warmline.desks.shared.known import remember, unknown_instead
 from warmline.handover.desk_kinds import DeskKind, Linked
 from warmline.handover.port import (
     AgentJoined,
@@ -44,7 +45,6 @@ from warmline.platform.http import Outgoing
 log = structlog.get_logger(__name__)
 
 _MANIFEST = Manifest.load(Path(__file__).with_name("manifest.toml"))
-_REMEMBERED = 2_000
 _ADDRESS_PAUSES_S = (0.1, 0.4, 1.0)
 """Reported: a file's address is there a short while after its message."""
 
@@ -58,8 +58,9 @@ class FreshchatDesk:
         self._linked = linked
         self._clock = clock
         self._settings = read_settings(linked.settings)
-        token = self._secrets(API_TOKEN)
-        self._client = FreshchatClient(outgoing, clock, api_url=self._settings.api_url, token=token[0] if token else "")
+        self._client = FreshchatClient(
+            outgoing, clock, api_url=self._settings.api_url, token=linked.value(API_TOKEN, clock.now())
+        )
         self._agents: dict[str, tuple[str, str | None]] = {}
         self._arrived: dict[str, str] = {}
         self._begun: dict[str, State] = {}
@@ -89,7 +90,7 @@ class FreshchatDesk:
         return Health(ok=False, sentence=sentence)
 
     def _fault_of_key(self) -> str:
-        keys = self._secrets(PUBLIC_KEY)
+        keys = self._linked.values(PUBLIC_KEY, self._clock.now())
         if not keys:
             return "the public key of its webhook is missing"
         try:
@@ -102,14 +103,9 @@ class FreshchatDesk:
         """Topics, in which conversations begin, and groups, which answer them."""
         topics = await self._client.topics(operation="queues")
         groups = await self._client.groups(operation="queues")
-        bot_id = self._linked.bot_ids[0] if self._linked.bot_ids else ""
 
         def refs(prefix: str, word: str, found: Sequence[Target]) -> list[QueueRef]:
-            return [
-                QueueRef(ref=f"{prefix}{one.id}", bot_id=bot_id, name=f"{word} {one.name}")
-                for one in found
-                if one.enabled
-            ]
+            return [self._linked.queue(f"{prefix}{one.id}", f"{word} {one.name}") for one in found if one.enabled]
 
         return [*refs(TOPIC, "Topic", topics), *refs(GROUP, "Group", groups)]
 
@@ -126,22 +122,15 @@ class FreshchatDesk:
         """
         payload = request.payload if isinstance(request.payload, FreshchatPayload) else None
         ref, state = await self._opening.begin(request, payload)
-        self._remember(ref, state)
-        return Thread(
-            ref=ref,
-            connection_id=self._linked.connection_id,
-            conversation_id=request.conversation_id,
-            request_id=request.id,
-            bot_id=request.bot_id,
-            state=msgspec.to_builtins(state),
-        )
+        remember(self._begun, ref, state)
+        return self._linked.thread(request, ref, msgspec.to_builtins(state))
 
     async def send(self, thread: Thread, item: Outbound) -> Receipt:
         """A line of the visitor with its files.  Freshchat has no way to show his typing, and no notes without an agent."""
         if not isinstance(item, OutboundMessage):
             return Receipt()
         state = _state(thread)
-        self._remember(thread.ref, state)
+        remember(self._begun, thread.ref, state)
         parts = [{"text": {"content": item.text}}] if item.text.strip() else []
         parts += [await self._file(file) for file in item.attachments]
         body = by_user(state.user, parts or [{"text": {"content": "…"}}])
@@ -154,7 +143,7 @@ class FreshchatDesk:
             # Some accounts do not take what is said after the end until the conversation is opened again (reported).
             await self._client.change(ids, opened_again(state.group), operation="send")
             sent = await self._client.send(ids, body)
-        _keep(self._arrived, sent.id, item.id)
+        remember(self._arrived, sent.id, item.id)
         return Receipt(vendor_id=sent.id or None)
 
     async def history(self, thread: Thread, since: int) -> Sequence[DeskEvent]:
@@ -186,7 +175,7 @@ class FreshchatDesk:
 
     def parse(self, delivery: InboundDelivery) -> Sequence[DeskEvent]:
         """One event.  Raises SignatureRejected, Invalid."""
-        check_signature(delivery, self._secrets(PUBLIC_KEY))
+        check_signature(delivery, self._linked.values(PUBLIC_KEY, self._clock.now()))
         event = parse_event(delivery.body)
         return () if event is None else (event,)
 
@@ -196,13 +185,7 @@ class FreshchatDesk:
             return event
         told = behind(event.raw)
         if self._is_earlier(event, told):
-            return Unknown(
-                kind="of an earlier interaction",
-                thread_ref=event.thread_ref,
-                vendor_event_id=event.vendor_event_id,
-                occurred_at=event.occurred_at,
-                raw=event.raw,
-            )
+            return unknown_instead(event, "of an earlier interaction")
         if isinstance(event, AgentReplied) and told.lacks_addresses:
             event = await self._with_addresses(event)
         if isinstance(event, AgentJoined | AgentReplied):
@@ -211,14 +194,6 @@ class FreshchatDesk:
         return event
 
     # -- inside --------------------------------------------------------------------------------------------------
-
-    def _secrets(self, name: str) -> list[str]:
-        now = self._clock.now()
-        values = self._linked.secrets.get(name, ())
-        return [secret.value for secret in values if secret.until is None or now < secret.until]
-
-    def _remember(self, ref: str, state: State) -> None:
-        _keep(self._begun, ref, state)
 
     def _is_earlier(self, event: DeskEvent, told: Behind) -> bool:
         """Whether an event is from before this handover, in a conversation that Freshchat went on with.
@@ -279,20 +254,12 @@ class FreshchatDesk:
                 log.warning("freshchat.agent_not_read", code=error.code, status=error.vendor_status)
                 return "", None
             name = " ".join(part for part in (found.first_name, found.last_name) if part)
-            _keep(self._agents, agent_id, (name, (found.avatar.url if found.avatar else None) or None))
+            remember(self._agents, agent_id, (name, (found.avatar.url if found.avatar else None) or None))
         return self._agents[agent_id]
 
 
 def _state(thread: Thread) -> State:
     return msgspec.convert(thread.state or {}, State)
-
-
-def _keep(table: dict[str, Any], key: str, value: Any) -> None:
-    """Keep the latest ones only: what is forgotten is asked for again, or done without."""
-    table.pop(key, None)
-    table[key] = value
-    if len(table) > _REMEMBERED:
-        del table[next(iter(table))]
 
 
 def freshchat_kind(outgoing: Outgoing, clock: Clock) -> DeskKind:

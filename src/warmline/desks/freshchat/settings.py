@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
+from warmline.desks.shared.payload_ids import is_id
 from warmline.handover.connection_forms import FieldKind, FormField
 from warmline.handover.payloads import PayloadKind
 from warmline.platform.typed_json import Typed
@@ -75,11 +75,8 @@ class FreshchatPayload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     email: str | None = None
 
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
 def _check(body: FreshchatPayload, typed: Typed) -> None:
-    if not _UUID.fullmatch(body.connection_id) and "{{" not in body.connection_id:
+    if not is_id(body.connection_id):
         typed.refuse("An id like 3b26e44a-9293-4e1b-9a31-d9667457334c is expected.", "$.connectionId")
 
 

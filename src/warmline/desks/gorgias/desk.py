@@ -70,13 +70,12 @@ class GorgiasDesk:
         self._linked = linked
         self._clock = clock
         self._settings = read_settings(linked.settings)
-        key = self._secrets(API_KEY)
         self._client = GorgiasClient(
             outgoing,
             clock,
             api_url=self._settings.api_url,
             email=self._settings.account_email,
-            key=key[0] if key else "",
+            key=linked.value(API_KEY, clock.now()),
         )
         self._tickets = TicketBodies(self._settings, clock)
         self._read: dict[str, Message] = {}
@@ -91,7 +90,7 @@ class GorgiasDesk:
         wanted = self._settings.team_id
         if wanted and wanted not in {str(team.id) for team in teams}:
             return Health(ok=False, sentence="Gorgias answers, but this connection's team is not among its teams.")
-        if all(len(secret) < SHORTEST_SECRET for secret in self._secrets(WEBHOOK_SECRET)):
+        if all(len(secret) < SHORTEST_SECRET for secret in self._linked.values(WEBHOOK_SECRET, self._clock.now())):
             return Health(
                 ok=False,
                 sentence=f"Gorgias answers; enter a webhook secret of at least {SHORTEST_SECRET} characters,"
@@ -127,8 +126,7 @@ class GorgiasDesk:
     async def queues(self) -> Sequence[QueueRef]:
         """Gorgias' teams."""
         found = await self._client.teams(operation="queues")
-        bot_id = self._linked.bot_ids[0] if self._linked.bot_ids else ""
-        return [QueueRef(ref=str(team.id), bot_id=bot_id, name=team.name) for team in found]
+        return [self._linked.queue(str(team.id), team.name) for team in found]
 
     async def availability(self, queue: QueueRef) -> Availability:
         """Unknown: tickets wait for whoever comes to them."""
@@ -147,14 +145,7 @@ class GorgiasDesk:
         if ref is None:
             made = await self._client.create_ticket(self._tickets.new(request, payload, customer.id))
             ref = str(made.id)
-        return Thread(
-            ref=ref,
-            connection_id=self._linked.connection_id,
-            conversation_id=request.conversation_id,
-            request_id=request.id,
-            bot_id=request.bot_id,
-            state={"customer": customer.id},
-        )
+        return self._linked.thread(request, ref, {"customer": customer.id})
 
     async def send(self, thread: Thread, item: Outbound) -> Receipt:
         """A line of the visitor, or a note.  Tickets show nobody's typing."""
@@ -201,7 +192,7 @@ class GorgiasDesk:
 
     def parse(self, delivery: InboundDelivery) -> Sequence[DeskEvent]:
         """How the ticket stands, and what an agent wrote.  Raises SignatureRejected, Invalid."""
-        check_secret(delivery, self._secrets(WEBHOOK_SECRET))
+        check_secret(delivery, self._linked.values(WEBHOOK_SECRET, self._clock.now()))
         return parse_delivery(delivery.body)
 
     async def enrich(self, event: DeskEvent) -> DeskEvent:
@@ -220,11 +211,6 @@ class GorgiasDesk:
         return await self._client.download(file.url, max_bytes=max_bytes)
 
     # -- inside --------------------------------------------------------------------------------------------------
-
-    def _secrets(self, name: str) -> list[str]:
-        now = self._clock.now()
-        values = self._linked.secrets.get(name, ())
-        return [secret.value for secret in values if secret.until is None or now < secret.until]
 
     async def _customer(self, request: HandoverRequest, payload: GorgiasPayload | None) -> Customer:
         """The customer with the visitor's e-mail address, else with one that stands for him."""

@@ -13,6 +13,7 @@ from warmline.desks.kustomer.client import KustomerClient, Ref, User
 from warmline.desks.kustomer.inbound import agent_id, check_signature, is_cut, parse_event
 from warmline.desks.kustomer.settings import API_KEY, FORM, PAYLOAD, WEBHOOK_TOKEN, KustomerPayload, read_settings
 from warmline.desks.shared.answers import moment
+from warmline.desks.shared.known import remember, unknown_instead
 from warmline.handover.desk_kinds import DeskKind, Linked
 from warmline.handover.port import (
     AgentJoined,
@@ -36,7 +37,6 @@ from warmline.handover.port import (
     Refused,
     Thread,
     TranscriptLine,
-    Unknown,
     VisitorLine,
 )
 from warmline.kernel.clock import Clock, from_rfc3339
@@ -48,7 +48,6 @@ _MANIFEST = Manifest.load(Path(__file__).with_name("manifest.toml"))
 _MOST_MESSAGES = 100
 _MOST_BYTES = 80_000
 """A handoff takes no more messages, and most calls take 100 kB; the link in the note leads to the rest."""
-_REMEMBERED = 5_000
 _NOTHING_SAID = {"in": "…", "out": "The visitor asks for a person."}
 """What stands for the side that has not said anything: a handoff needs a line of each."""
 
@@ -62,8 +61,9 @@ class KustomerDesk:
         self._linked = linked
         self._clock = clock
         self._settings = read_settings(linked.settings)
-        key = self._secrets(API_KEY)
-        self._client = KustomerClient(outgoing, clock, api_url=self._settings.api_url, key=key[0] if key else "")
+        self._client = KustomerClient(
+            outgoing, clock, api_url=self._settings.api_url, key=linked.value(API_KEY, clock.now())
+        )
         self._customers: dict[str, str] = {}
         self._users: dict[str, User] = {}
         self._arrived: dict[str, str] = {}
@@ -81,7 +81,7 @@ class KustomerDesk:
         wanted = self._settings.queue_id
         if wanted and wanted not in {queue.id for queue in queues}:
             return Health(ok=False, sentence="Kustomer answers, but this connection's queue is not among its queues.")
-        if not self._secrets(WEBHOOK_TOKEN):
+        if not self._linked.values(WEBHOOK_TOKEN, self._clock.now()):
             return Health(
                 ok=False, sentence="Kustomer answers; enter the webhook's token, so that it can be heard too."
             )
@@ -90,8 +90,7 @@ class KustomerDesk:
     async def queues(self) -> Sequence[QueueRef]:
         """Kustomer's queues."""
         found = await self._client.queues(operation="queues")
-        bot_id = self._linked.bot_ids[0] if self._linked.bot_ids else ""
-        return [QueueRef(ref=queue.id, bot_id=bot_id, name=queue.attributes.name or "") for queue in found]
+        return [self._linked.queue(queue.id, queue.attributes.name or "") for queue in found]
 
     async def availability(self, queue: QueueRef) -> Availability:
         """Unknown: Kustomer has no answer to whether somebody is there."""
@@ -118,15 +117,9 @@ class KustomerDesk:
                 }
             )
             ref = made.id
-        _remember(self._customers, ref, customer.id)
+        remember(self._customers, ref, customer.id)
         await self._route(ref, request, payload)
-        return Thread(
-            ref=ref,
-            connection_id=self._linked.connection_id,
-            conversation_id=request.conversation_id,
-            request_id=request.id,
-            bot_id=request.bot_id,
-        )
+        return self._linked.thread(request, ref)
 
     async def send(self, thread: Thread, item: Outbound) -> Receipt:
         """A line of the visitor, or a note.  Kustomer documents no way to show that a customer is typing."""
@@ -135,7 +128,7 @@ class KustomerDesk:
                 customer = await self._customer_of(thread.ref)
                 body = {"customerId": customer, "session": thread.ref, "body": item.text}
                 added = await self._client.add_message(body)
-                _remember(self._arrived, added.id, item.id)
+                remember(self._arrived, added.id, item.id)
                 return Receipt(vendor_id=added.id)
             case OutboundNote():
                 await self._client.add_note(thread.ref, item.text, external_id=item.id, operation="send")
@@ -171,7 +164,7 @@ class KustomerDesk:
 
     def parse(self, delivery: InboundDelivery) -> Sequence[DeskEvent]:
         """One event.  Raises SignatureRejected, Invalid."""
-        check_signature(delivery, self._secrets(WEBHOOK_TOKEN))
+        check_signature(delivery, self._linked.values(WEBHOOK_TOKEN, self._clock.now()))
         event = parse_event(delivery.body, self._settings.bot_user_id)
         return () if event is None else (event,)
 
@@ -180,7 +173,7 @@ class KustomerDesk:
         if not isinstance(event, AgentJoined | AgentReplied | QueueMoved):
             return event
         if self._is_overtaken(event):
-            return _overtaken(event)
+            return unknown_instead(event, "overtaken change of the assignment")
         if isinstance(event, QueueMoved):
             return event
         if isinstance(event, AgentReplied) and is_cut(event.raw):
@@ -193,11 +186,6 @@ class KustomerDesk:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _secrets(self, name: str) -> list[str]:
-        now = self._clock.now()
-        values = self._linked.secrets.get(name, ())
-        return [secret.value for secret in values if secret.until is None or now < secret.until]
-
     def _is_overtaken(self, event: DeskEvent) -> bool:
         """Whether a change of the assignment is older than what is known; of one moment, somebody's joining is the later."""
         at, known = event.occurred_at, self._latest.get(event.thread_ref)
@@ -207,7 +195,7 @@ class KustomerDesk:
             late = at < known[0] or (at == known[0] and isinstance(event, QueueMoved))
             if late:
                 return not isinstance(event, AgentReplied)
-        _remember(self._latest, event.thread_ref, (at, event.vendor_event_id))
+        remember(self._latest, event.thread_ref, (at, event.vendor_event_id))
         return False
 
     async def _customer(self, request: HandoverRequest, payload: KustomerPayload | None) -> Ref:
@@ -249,7 +237,7 @@ class KustomerDesk:
             customer = found.relationships.customer.data
             if customer is None:
                 raise Refused("Kustomer does not say whose conversation this is.", desk="kustomer", operation="send")
-            _remember(self._customers, ref, customer.id)
+            remember(self._customers, ref, customer.id)
         return self._customers[ref]
 
     async def _user(self, user_id: str | None) -> User | None:
@@ -262,7 +250,7 @@ class KustomerDesk:
                 # An agent without a name is better than no agent.
                 log.warning("kustomer.user_not_read", code=error.code, status=error.vendor_status)
                 return None
-            _remember(self._users, user_id, found)
+            remember(self._users, user_id, found)
         return self._users[user_id]
 
     async def _whole(self, event: AgentReplied) -> AgentReplied:
@@ -344,24 +332,6 @@ def _mentions(value: Any, wanted: str) -> bool:
     if isinstance(value, list):
         return any(_mentions(inner, wanted) for inner in value)
     return bool(value == wanted)
-
-
-def _overtaken(event: DeskEvent) -> Unknown:
-    return Unknown(
-        kind="overtaken change of the assignment",
-        thread_ref=event.thread_ref,
-        vendor_event_id=event.vendor_event_id,
-        occurred_at=event.occurred_at,
-        raw=event.raw,
-    )
-
-
-def _remember(table: dict[str, Any], key: str, value: Any) -> None:
-    """Keep the latest ones only: what is forgotten is asked for again."""
-    table.pop(key, None)
-    table[key] = value
-    if len(table) > _REMEMBERED:
-        del table[next(iter(table))]
 
 
 def _at(stamp: str | None) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from warmline.desks.shared.payload_ids import is_id
 from warmline.handover.connection_forms import FieldKind, FormField
 from warmline.handover.payloads import PayloadKind
 from warmline.platform.typed_json import Typed
@@ -80,11 +80,8 @@ class KustomerPayload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     tags: tuple[Tag, ...] = ()
 
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
 def _check(body: KustomerPayload, typed: Typed) -> None:
-    if not _UUID.fullmatch(body.connection_id) and "{{" not in body.connection_id:
+    if not is_id(body.connection_id):
         typed.refuse("An id like 35b956ad-8f96-4adc-9417-d6d37cafa6c2 is expected.", "$.connectionId")
 
 

@@ -75,13 +75,12 @@ class OracleDesk:
         self._linked = linked
         self._clock = clock
         self._settings = read_settings(linked.settings)
-        given = linked.secrets.get(PASSWORD, ())
         self._client = OracleClient(
             outgoing,
             clock,
             site_url=self._settings.site_url,
             user=self._settings.user,
-            password=given[0].value if given else "",
+            password=linked.value(PASSWORD, clock.now()),
             domains=self._settings.domains,
         )
         self._asked_at: tuple[int, Server] | None = None
@@ -135,14 +134,7 @@ class OracleDesk:
             raise _conflict("Oracle's rules have nobody for this chat.", "open") from error
         state = _State(session=made.session_id, server=server, known=Remembered(client=made.client))
         await self._tell_context(state, request)
-        return Thread(
-            ref=made.engagement,
-            connection_id=self._linked.connection_id,
-            conversation_id=request.conversation_id,
-            request_id=request.id,
-            bot_id=request.bot_id,
-            state=msgspec.to_builtins(state),
-        )
+        return self._linked.thread(request, made.engagement, msgspec.to_builtins(state))
 
     async def poll(self, thread: Thread, state: Any) -> Polled:
         """One poll; a session that Oracle has forgotten is the end of the chat."""

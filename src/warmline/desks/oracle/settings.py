@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from warmline.desks.shared.payload_ids import is_id
 from warmline.handover.connection_forms import FieldKind, FormField
 from warmline.handover.payloads import PayloadKind
 from warmline.kernel.errors import Invalid
@@ -88,14 +89,13 @@ class OraclePayload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     session_information: str
 
 
-_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _INFORMATION = "sessionInformation"
 _TEXTS = ("firstName", "lastName", "emailAddress", "question")
 NUMBERS = ("queueId", "contactId", "organizationId", "productId", "categoryId", "incidentId")
 
 
 def _check(body: OraclePayload, typed: Typed) -> None:
-    if not _ID.fullmatch(body.connection_id) and "{{" not in body.connection_id:
+    if not is_id(body.connection_id):
         typed.refuse("A bare id like 6038fb60-c16c-4b67-8443-3ea21ae08d85 is expected.", "$.connectionId")
     try:
         inner = parse_typed(body.session_information)

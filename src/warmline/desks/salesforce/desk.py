@@ -102,13 +102,8 @@ class SalesforceDesk:
         given = request.payload
         figures = given.receive_queue_updates if isinstance(given, SalesforcePayload) else True
         here = self._with(Here(token="", last_event_id=token.last_event_id, figures=figures), token)
-        return Thread(
-            ref=derived_id("conversation", self._linked.connection_id, request.id),
-            connection_id=self._linked.connection_id,
-            conversation_id=request.conversation_id,
-            request_id=request.id,
-            bot_id=request.bot_id,
-            state=msgspec.to_builtins(here),
+        return self._linked.thread(
+            request, derived_id("conversation", self._linked.connection_id, request.id), msgspec.to_builtins(here)
         )
 
     async def open(self, request: HandoverRequest) -> Thread:

@@ -55,14 +55,13 @@ class SuncoDesk:
         self._linked = linked
         self._clock = clock
         self._settings = settings = read_settings(linked.settings)
-        secret = self._secrets(KEY_SECRET)
         self._client = SuncoClient(
             outgoing,
             clock,
             api_url=settings.api_url,
             app_id=settings.app_id,
             key_id=settings.key_id,
-            key_secret=secret[0] if secret else "",
+            key_secret=linked.value(KEY_SECRET, clock.now()),
         )
 
     async def check(self) -> Health:
@@ -71,7 +70,7 @@ class SuncoDesk:
             said = await self._look_at_switchboard()
         except DeskError as error:
             return Health(ok=False, sentence=f"Zendesk: {error.detail}")
-        if said.ok and not self._secrets(WEBHOOK_SECRET):
+        if said.ok and not self._linked.values(WEBHOOK_SECRET, self._clock.now()):
             return Health(
                 ok=False, sentence="Zendesk answers, but its webhook's secret is missing: no agent would be heard."
             )
@@ -113,14 +112,7 @@ class SuncoDesk:
         own = self._settings.switchboard_integration
         # As the pending one we go on hearing what is said, without hearing of every other conversation.
         await self._client.control("offerControl", found, own, {MARK: request.id})
-        return Thread(
-            ref=found,
-            connection_id=self._linked.connection_id,
-            conversation_id=request.conversation_id,
-            request_id=request.id,
-            bot_id=request.bot_id,
-            state=user,
-        )
+        return self._linked.thread(request, found, user)
 
     async def _made_before(self, user: str, request_id: str) -> str | None:
         for one in await self._client.conversations_of(user):
@@ -246,13 +238,8 @@ class SuncoDesk:
 
     def parse(self, delivery: InboundDelivery) -> Sequence[DeskEvent]:
         """The events of a batch, perhaps of several conversations.  Raises SignatureRejected, Invalid."""
-        check_secret(delivery, self._secrets(WEBHOOK_SECRET))
+        check_secret(delivery, self._linked.values(WEBHOOK_SECRET, self._clock.now()))
         return parse_batch(delivery.body, agents=self._settings.agent_integration, api_url=self._settings.api_url)
-
-    def _secrets(self, name: str) -> list[str]:
-        now = self._clock.now()
-        values = self._linked.secrets.get(name, ())
-        return [secret.value for secret in values if secret.until is None or now < secret.until]
 
 
 def _profile(request: HandoverRequest, payload: SuncoPayload | None) -> dict[str, str]:
