@@ -129,10 +129,15 @@ def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
         WARMLINE_DATABASE_URL="postgresql://warm:s3cret@127.0.0.1:1/none",
         WARMLINE_NATS_URL="nats://127.0.0.1:1",
         WARMLINE_PUBLIC_URL="http://127.0.0.1:1",
+        WARMLINE_BLOBS_URL="s3://files",
+        WARMLINE_BLOBS_ENDPOINT="http://127.0.0.1:1",
+        WARMLINE_BLOBS_KEY_ID="key",
+        WARMLINE_BLOBS_SECRET="s3cret",
     )
     assert done.returncode == 1
     marks = {line[2:17].strip(): line[0] for line in done.stdout.splitlines() if line[:1] in set("✓✗!")}
-    assert marks == {"data folder": "✓", "key file": "✗", "store": "✗", "bus": "✗", "public address": "!"}
+    wrong = dict.fromkeys(("key file", "store", "files", "bus"), "✗")
+    assert marks == {"data folder": "✓", "public address": "!"} | wrong
     assert "chmod 600" in done.stdout
     assert "s3cret" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
