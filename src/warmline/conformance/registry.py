@@ -19,6 +19,7 @@ RIGS: Mapping[str, str] = {
     "oracle": "OracleRig",
     "sunco": "SuncoRig",
     "gorgias": "GorgiasRig",
+    "open": "OpenRig",
 }
 """Desk → the class in its module below ``rigs``."""
 

@@ -9,6 +9,7 @@ from warmline.desks.dixa import dixa_kind
 from warmline.desks.freshchat import freshchat_kind
 from warmline.desks.gorgias import gorgias_kind
 from warmline.desks.kustomer import kustomer_kind
+from warmline.desks.openprotocol import open_kind
 from warmline.desks.oracle import oracle_kind
 from warmline.desks.salesforce import salesforce_kind
 from warmline.desks.salesforce.legacy import salesforce_legacy_kind
@@ -30,5 +31,6 @@ def desk_kinds(*, outgoing: Outgoing, clock: Clock, agents_online: AgentsOnline)
         "oracle": oracle_kind(outgoing, clock),
         "sunco": sunco_kind(outgoing, clock),
         "gorgias": gorgias_kind(outgoing, clock),
+        "open": open_kind(outgoing, clock),
         "builtin": builtin_kind(agents_online),
     }

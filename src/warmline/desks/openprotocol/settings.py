@@ -1,0 +1,77 @@
+"""The connection form of the open protocol, and the payload of a rung."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from warmline.handover.connection_forms import FieldKind, FormField
+from warmline.handover.payloads import PayloadKind
+
+SIGNING_SECRET = "signing_secret"
+SENDER_SECRET = "sender_secret"
+AVAILABILITY_TIMEOUT_S = 3.0
+AVAILABILITY_KEPT_MS = 10_000
+
+FORM = (
+    FormField(
+        name="url",
+        label="Address",
+        help="Where the helpdesk (or the bot) receives our events. HTTPS, except for addresses the operator has allowed.",
+        kind=FieldKind.URL,
+        required=True,
+    ),
+    FormField(
+        name=SENDER_SECRET,
+        label="The other side's secret",
+        help="What it signs its own deliveries with: whsec_ and base64. Without it nothing of an agent is heard."
+        " When you enter another one, the old one counts for a day more.",
+        secret=True,
+        verifies=True,
+    ),
+    FormField(
+        name="ask_availability",
+        label="Ask whether people are there",
+        help="Sends availability.asked before a handover is offered (3 seconds, the answer is kept for 10)."
+        ' {"available": false} skips this step of the ladder; anything but true or false counts as unknown.',
+        kind=FieldKind.BOOLEAN,
+        default=False,
+    ),
+    FormField(
+        name="ladder_of_widget",
+        label="Ladder for a bot elsewhere",
+        help="Only for a bot that hands its conversations over to us: the id of the widget whose ladder they go down.",
+    ),
+    FormField(
+        name=SIGNING_SECRET,
+        label="Signing secret",
+        help="Every event is signed with it (Standard Webhooks). Shown once; two are valid during a rotation.",
+        secret=True,
+        generated=True,
+    ),
+)
+
+
+class OpenSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The form's values, typed; secrets stand elsewhere."""
+
+    url: str
+    ask_availability: bool = False
+    ladder_of_widget: str | None = None
+
+
+def read_settings(settings: Mapping[str, Any]) -> OpenSettings:
+    """From the stored JSON, which the form has checked.  Raises msgspec.ValidationError for a damaged row."""
+    return msgspec.convert(dict(settings), OpenSettings)
+
+
+PAYLOAD = PayloadKind(
+    body=dict[str, Any],
+    example="""{
+  "queue": "returns",
+  "page": "{{url}}",
+  "order": "{{details.order}}"
+}""",
+)
