@@ -129,6 +129,11 @@ class MessagePosted(Body, frozen=True, kw_only=True):
     card_index: int | None = None
     attachments: tuple[Attachment, ...] = ()
 
+    @property
+    def gist(self) -> str:
+        """What a list shows of it: the text, else the names of the files."""
+        return self.text or ", ".join(one.name for one in self.attachments)
+
 
 class NotePosted(Body, frozen=True, kw_only=True):
     """A remark among agents; the visitor never sees it."""

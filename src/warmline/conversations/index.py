@@ -198,7 +198,7 @@ def _message(row: Row, body: e.MessagePosted | None, event: Recorded) -> None:
     if body is None:
         return
     row["last_author"] = body.author
-    row["last_text"] = (body.text or ", ".join(one.name for one in body.attachments))[:MAX_SNIPPET]
+    row["last_text"] = body.gist[:MAX_SNIPPET]
 
 
 def _details(row: Row, body: e.DetailsSet | None, _event: Recorded) -> None:

@@ -135,7 +135,7 @@ class DeskQueue(ReactingConsumer):
             page = first[0].body.page
         for event in latest:
             if isinstance(event.body, e.MessagePosted) and event.body.author == "visitor":
-                snippet = event.body.text
+                snippet = event.body.gist
         return {
             "page_title": page.title.replace("\0", "")[:MAX_SNIPPET],
             "page_url": page.url.replace("\0", "")[:2_000],
