@@ -1,7 +1,8 @@
 """Calls of the Kustomer API (developer.kustomer.com, read 2026-11).  Vendor words only.
 
 Documented: the routes, the envelope with its pages, and the fields that are sent.  Inferred, because the pages that were read
-do not show it: the fields of a listed session and of a listed message.
+do not show it: the fields of a listed session and of a listed message, and that a file is described at the address that it names
+itself (documented is only the one below its message).
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from yarl import URL
 
 from warmline.desks.shared.json_api import JsonApi
-from warmline.handover.port import Refused
+from warmline.desks.shared.multipart import Part
+from warmline.handover.port import AuthRejected, Refused
 from warmline.kernel.clock import Clock
 from warmline.platform.http import Outgoing
 
 DESK = "kustomer"
+TITLE = "Kustomer"
 CHANNEL = "chat"
-TIMEOUT_S = 10.0
-_MAX_REPLY_BYTES = 2_000_000
+_ENRICH_TIMEOUT_S = 5.0
 _PAGE = 100
 _MOST_PAGES = 10
 
@@ -77,17 +80,67 @@ class MessageAttributes(msgspec.Struct, frozen=True, rename="camel"):
     created_at: str | None = None
 
 
+class ToOne(msgspec.Struct, frozen=True):
+    """A relationship to one resource."""
+
+    data: Ref | None = None
+
+
+class ToMany(msgspec.Struct, frozen=True):
+    """A relationship to several."""
+
+    data: tuple[Ref, ...] | None = None
+
+
+class MessageRelationships(msgspec.Struct, frozen=True):
+    """What belongs to a message."""
+
+    attachments: ToMany | None = None
+
+
 class Message(msgspec.Struct, frozen=True):
     """A message of a session."""
 
     id: str
     attributes: MessageAttributes = MessageAttributes()
+    relationships: MessageRelationships | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The ids of its files."""
+        files = self.relationships.attachments if self.relationships else None
+        return tuple(one.id for one in files.data or ()) if files else ()
 
 
-class ToOne(msgspec.Struct, frozen=True):
-    """A relationship to one resource."""
+class AttachmentAttributes(msgspec.Struct, frozen=True, rename="camel"):
+    """What a file is; ``content_length`` is in bytes."""
 
-    data: Ref | None = None
+    name: str | None = None
+    content_type: str | None = None
+    content_length: int | None = None
+
+
+class AttachmentLinks(msgspec.Struct, frozen=True):
+    """``related`` is where the bytes are; missing where they are not to be shown."""
+
+    related: str | None = None
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """A file."""
+
+    id: str
+    attributes: AttachmentAttributes = AttachmentAttributes()
+    links: AttachmentLinks = AttachmentLinks()
+
+
+class _Form(msgspec.Struct, frozen=True):
+    url: str
+    fields: dict[str, str] = {}
+
+
+class _Upload(msgspec.Struct, frozen=True):
+    upload: _Form
 
 
 class ConversationRelationships(msgspec.Struct, frozen=True):
@@ -111,9 +164,13 @@ class KustomerClient:
     """One organisation.  Every method raises a DeskError."""
 
     def __init__(self, outgoing: Outgoing, clock: Clock, *, api_url: str, key: str) -> None:
-        self._api = JsonApi(
-            outgoing, clock, desk=DESK, title="Kustomer", base=api_url, headers={"Authorization": f"Bearer {key}"}
-        )
+        self._outgoing = outgoing
+        self._clock = clock
+        self._url = api_url
+        self._api = self._calls(api_url, {"Authorization": f"Bearer {key}"})
+
+    def _calls(self, base: str, headers: dict[str, str]) -> JsonApi:
+        return JsonApi(self._outgoing, self._clock, desk=DESK, title=TITLE, base=base, headers=headers)
 
     async def find_customer(self, field: str, value: str) -> Ref | None:
         """The customer with an ``email`` or an ``externalId``."""
@@ -145,6 +202,42 @@ class KustomerClient:
         """Everything said in a session."""
         return await self._list(operation, f"/v2.1/chat/sessions/{quote(session, safe='')}/messages", Message)
 
+    async def upload(self, name: str, media_type: str, content: bytes) -> str:
+        """Bring a file; the id by which a message names it.  Refused for one that is not taken."""
+        described = {"name": name, "contentType": media_type, "contentLength": len(content)}
+        reply = await self._api.tell("send", "POST", "/v1/attachments", body=described)
+        made: Ref = self._api.read(reply, "data", Ref, "send")
+        form: _Form = self._api.read(reply, "meta", _Upload, "send").upload
+        fields = [Part(field, value.encode()) for field, value in form.fields.items()]
+        try:
+            # Another company's store, which is shown no key of ours: the form's fields are the permission.
+            await self._calls(form.url, {}).send_form("send", "", [*fields, Part("file", content, media_type, name)])
+        except AuthRejected as error:
+            raise Refused(
+                "The file store did not accept Kustomer's form.",
+                desk=DESK,
+                operation="send",
+                vendor_status=error.vendor_status,
+                vendor_body=error.vendor_body,
+            ) from error
+        return made.id
+
+    async def attachment(self, path: str, *, operation: str) -> Attachment:
+        """A file's description."""
+        return await self._api.ask(operation, "GET", path, Attachment, timeout_s=_ENRICH_TIMEOUT_S)
+
+    def is_ours(self, url: str) -> bool:
+        """Whether an address is the API's own, so that the key may be shown to it."""
+        try:
+            return URL(url).origin() == URL(self._url).origin()
+        except ValueError:
+            return False
+
+    async def download(self, url: str, *, max_bytes: int) -> bytes:
+        """The bytes of a file.  Only the API's own host is shown the key."""
+        calls = self._api if self.is_ours(url) else self._calls("", {})
+        return await calls.download("fetch_file", url, max_bytes=max_bytes)
+
     async def conversation(self, conversation: str) -> Conversation:
         """A conversation."""
         return await self._api.ask("send", "GET", f"/v1/conversations/{quote(conversation, safe='')}", Conversation)
@@ -173,7 +266,9 @@ class KustomerClient:
 
     async def user(self, user_id: str, *, operation: str) -> User:
         """A user."""
-        return await self._api.ask(operation, "GET", f"/v1/users/{quote(user_id, safe='')}", User, timeout_s=5.0)
+        return await self._api.ask(
+            operation, "GET", f"/v1/users/{quote(user_id, safe='')}", User, timeout_s=_ENRICH_TIMEOUT_S
+        )
 
     async def _list(
         self,
@@ -196,3 +291,9 @@ class KustomerClient:
             ):
                 break
         return found
+
+
+def attachment_path(attachment: str, message: str = "") -> str:
+    """Where the API describes a file: below its message, or by itself."""
+    below = f"/messages/{quote(message, safe='')}" if message else ""
+    return f"/v1{below}/attachments/{quote(attachment, safe='')}"

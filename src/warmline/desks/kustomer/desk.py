@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import structlog
 
 from warmline.desks.kustomer.client import KustomerClient, Ref, User
+from warmline.desks.kustomer.files import KustomerFiles, said_at
 from warmline.desks.kustomer.inbound import agent_id, check_signature, is_cut, parse_event
 from warmline.desks.kustomer.settings import API_KEY, FORM, PAYLOAD, WEBHOOK_TOKEN, KustomerPayload, read_settings
 from warmline.desks.shared.answers import moment
@@ -37,9 +38,10 @@ from warmline.handover.port import (
     Refused,
     Thread,
     TranscriptLine,
+    VendorFile,
     VisitorLine,
 )
-from warmline.kernel.clock import Clock, from_rfc3339
+from warmline.kernel.clock import Clock
 from warmline.platform.http import Outgoing
 
 log = structlog.get_logger(__name__)
@@ -67,6 +69,7 @@ class KustomerDesk:
         self._customers: dict[str, str] = {}
         self._users: dict[str, User] = {}
         self._arrived: dict[str, str] = {}
+        self._files = KustomerFiles(self._client, self._arrived)
         self._latest: dict[str, tuple[int, str | None]] = {}
 
     async def check(self) -> Health:
@@ -122,12 +125,16 @@ class KustomerDesk:
         return self._linked.thread(request, ref)
 
     async def send(self, thread: Thread, item: Outbound) -> Receipt:
-        """A line of the visitor, or a note.  Kustomer documents no way to show that a customer is typing."""
+        """A line of the visitor with its files, or a note.  Kustomer documents no way to show that a customer is typing."""
         match item:
             case OutboundMessage():
-                customer = await self._customer_of(thread.ref)
-                body = {"customerId": customer, "session": thread.ref, "body": item.text}
-                added = await self._client.add_message(body)
+                whose = {"customerId": await self._customer_of(thread.ref), "session": thread.ref}
+                text = item.text
+                if item.attachments:
+                    brought, text = await self._files.bring(item, whose)
+                    if brought:
+                        return Receipt(vendor_id=brought)
+                added = await self._client.add_message({**whose, "body": text})
                 remember(self._arrived, added.id, item.id)
                 return Receipt(vendor_id=added.id)
             case OutboundNote():
@@ -140,7 +147,8 @@ class KustomerDesk:
         """The visitor's lines in the session since a moment: what an unanswered send may have left there.
 
         Kustomer's chat keeps no id of ours with a line.  Lines that it did answer for are known by its own ids, so that
-        the same words said twice are not taken for each other; an unanswered line is known by its words.
+        the same words said twice are not taken for each other; an unanswered line is known by its words.  Unanswered
+        files are left out: ``send`` looks for those itself.
         """
         lines = await self._client.messages(thread.ref, operation="send")
         return [
@@ -151,7 +159,9 @@ class KustomerDesk:
                 item_id=self._arrived.get(line.id),
             )
             for line in lines
-            if (said := line.attributes).direction == "in" and _at(said.sent_at or said.created_at) >= since
+            if (said := line.attributes).direction == "in"
+            and said_at(line) >= since
+            and (not line.files or line.id in self._arrived)
         ]
 
     async def close(self, thread: Thread, reason: EndReason) -> None:
@@ -169,7 +179,7 @@ class KustomerDesk:
         return () if event is None else (event,)
 
     async def enrich(self, event: DeskEvent) -> DeskEvent:
-        """The agent's name and avatar, and the whole text of a cut one; Unknown for a change of the assignment that a later one has overtaken."""
+        """The agent's name and avatar, the whole text of a cut line, what its files are; Unknown for a change of the assignment that a later one has overtaken."""
         if not isinstance(event, AgentJoined | AgentReplied | QueueMoved):
             return event
         if self._is_overtaken(event):
@@ -178,11 +188,18 @@ class KustomerDesk:
             return event
         if isinstance(event, AgentReplied) and is_cut(event.raw):
             event = await self._whole(event)
+        if isinstance(event, AgentReplied) and event.files:
+            event = await self._files.described(event)
         user = await self._user(agent_id(event.raw, self._settings.bot_user_id))
         if user is None:
             return event
         who = user.attributes
         return dataclasses.replace(event, name=who.display_name or who.name or "", avatar=who.avatar_url or None)
+
+    async def fetch_file(self, thread: Thread, file: VendorFile, *, max_bytes: int) -> bytes:
+        """A file that needs the key, which only the API's own host is shown, or whose address is still to be asked for."""
+        del thread
+        return await self._files.fetch(file, max_bytes=max_bytes)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -260,7 +277,12 @@ class KustomerDesk:
             log.warning("kustomer.text_not_read", thread=event.thread_ref, code=error.code, status=error.vendor_status)
             return event
         beginning = event.text.removesuffix("…").removesuffix("...")
-        said = {line.id: text for line in lines if (text := line.attributes.body or "").startswith(beginning)}
+        # Words of which nothing is known are not guessed.
+        said = {
+            line.id: text
+            for line in lines
+            if (text := line.attributes.body or "").startswith(beginning) and (beginning or line.id == event.message_id)
+        }
         # The message of a conversation need not have the chat message's id.
         text = said.get(event.message_id or "") or next(iter(said.values()), event.text)
         return dataclasses.replace(event, text=text)
@@ -332,13 +354,6 @@ def _mentions(value: Any, wanted: str) -> bool:
     if isinstance(value, list):
         return any(_mentions(inner, wanted) for inner in value)
     return bool(value == wanted)
-
-
-def _at(stamp: str | None) -> int:
-    try:
-        return from_rfc3339(stamp or "")
-    except ValueError:
-        return 2**53  # without a moment it may be the line that is looked for
 
 
 def kustomer_kind(outgoing: Outgoing, clock: Clock) -> DeskKind:

@@ -3,7 +3,8 @@
 Documented: the signature, the envelope with its ``changes``, the names of the events, and that deliveries may repeat and come
 in any order.  Inferred, because Kustomer has no events for them: that somebody joined (the assignment changes), and that the
 visitor waits (again) (queue or team change while nobody is assigned).  Also inferred: which relationship names a message's
-author, that a ``preview`` may be cut, and that imported messages are reported under the user they were imported for.
+author, that an event names a message's files among its relationships as the API does, that a ``preview`` may be cut, and that
+imported messages are reported under the user they were imported for.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from warmline.desks.kustomer.client import CHANNEL, DESK, ToOne
+from warmline.desks.kustomer.client import CHANNEL, DESK, ToMany, ToOne, attachment_path
 from warmline.handover.port import (
     AgentJoined,
     AgentReplied,
@@ -25,6 +26,7 @@ from warmline.handover.port import (
     SignatureRejected,
     ThreadEnded,
     Unknown,
+    VendorFile,
 )
 from warmline.kernel.clock import from_rfc3339
 from warmline.kernel.errors import Invalid
@@ -58,6 +60,7 @@ class _Relationships(msgspec.Struct, frozen=True, rename="camel"):
     conversation: ToOne | None = None
     sent_by: ToOne | None = None
     created_by: ToOne | None = None
+    attachments: ToMany | None = None
 
 
 class _Data(msgspec.Struct, frozen=True):
@@ -146,9 +149,19 @@ def _message(data: _Data, bot_user_id: str, common: dict[str, Any]) -> DeskEvent
         # No person has said it, so nobody joins by it.
         return Unknown(kind="automatic message", **common)
     text = said.body or said.preview or ""
-    if not text.strip():
+    files = _files(data)
+    if not (text.strip() or files):
         return Unknown(kind="message without text", **common)
-    return AgentReplied(text=text, message_id=data.id, **common)
+    return AgentReplied(text=text.strip() and text, message_id=data.id, files=files, **common)
+
+
+def _files(data: _Data) -> tuple[VendorFile, ...]:
+    """Files of which only the ids are told: they stand where the API describes them."""
+    named = data.relationships.attachments if data.relationships else None
+    return tuple(
+        VendorFile(url=attachment_path(one.id, data.id), name="file", private=True)
+        for one in (named.data if named else None) or ()
+    )
 
 
 def _author(data: _Data) -> str | None:

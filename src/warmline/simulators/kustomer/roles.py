@@ -18,6 +18,7 @@ _CONVERSATION_WRITE = ("org.permission.conversation.update", "org.user.conversat
 _MESSAGE_READ = ("org.permission.message.read", "org.user.message.read")
 _NOTE_WRITE = ("org.permission.note.create", "org.user.note.write")
 _ROUTING_READ = ("org.permission.queue.read", "org.permission.routing.read", "org.user.routing.read")
+_ATTACHMENT_READ = ("org.permission.attachment.read", "org.user.attachment.read")
 _USER_READ = ("org.permission.user.read", "org.user.read")
 _WEBHOOK = ("org.outbound_webhooks", "org.admin.outbound_webhooks")
 
@@ -55,6 +56,8 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "work_items.list": _ROUTING_READ[1:],
     "work_items.create": ("org.permission.routing.create", "org.user.routing.write"),
     "attachments.create": ("org.permission.note.create", MESSAGE, "org.user.note.write", "org.user.message.write"),
+    "attachments.get": _ATTACHMENT_READ,
+    "attachments.of_message": _ATTACHMENT_READ,
     "webhooks.list": ("org.permission.outbound_webhook.read", *_WEBHOOK),
     "webhooks.get": ("org.permission.outbound_webhook.read", *_WEBHOOK),
     "webhooks.create": ("org.permission.outbound_webhook.create", *_WEBHOOK),
