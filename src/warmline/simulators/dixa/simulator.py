@@ -18,7 +18,7 @@ import msgspec
 from aiohttp import web
 
 from warmline.kernel.clock import Clock
-from warmline.simulators.agent import ScriptedAgent
+from warmline.simulators.agent import ScriptedAgent, newest_waiting, play_step
 from warmline.simulators.base import FILES, Ask, Route, Simulator, VendorRefusal
 from warmline.simulators.deliveries import Delivery, Endpoint
 from warmline.simulators.dixa import bodies, events
@@ -48,6 +48,7 @@ class DixaSimulator(Simulator):
 
     name: ClassVar[str] = "dixa"
     title: ClassVar[str] = "Dixa"
+    inert_switches: ClassVar[frozenset[str]] = frozenset()
     vendor_rate: ClassVar[Rate | None] = Rate(per_second=10, burst=4)
     not_found: ClassVar[str] = NOT_FOUND
 
@@ -116,14 +117,7 @@ class DixaSimulator(Simulator):
 
     async def waiting(self, *, timeout_s: float = 5.0) -> Conversation:
         """The newest conversation that waits for an agent, as soon as there is one."""
-
-        def newest() -> Conversation | None:
-            return next((one for one in reversed(self.conversations) if one.waiting), None)
-
-        found = await self.changes.until(newest, timeout_s=timeout_s)
-        if found is None:
-            raise TimeoutError
-        return found
+        return await newest_waiting(self.changes, lambda: self.conversations, timeout_s)
 
     # ------------------------------------------------------------------------------------------- the acts
     async def agent_joins(self, conversation_id: int, agent: Agent | None = None) -> Conversation:
@@ -214,26 +208,13 @@ class DixaSimulator(Simulator):
 
     async def perform(self, conversation: str, step: Step) -> None:
         """One act of the scripted agent."""
-        one, agent = int(conversation), self.agents[step.agent]
-        acts: Mapping[Act, Callable[[], Awaitable[object]]] = {
-            Act.JOINS: lambda: self.agent_joins(one, agent),
-            Act.SAYS: lambda: self._say(one, step.text),
+        one = int(conversation)
+        own: Mapping[Act, Callable[[], Awaitable[object]]] = {
             Act.TYPES: lambda: self.agent_types(one),
-            Act.DECLINES: lambda: self.decline(one, agent),
             Act.TO_QUEUE: lambda: self.transfer_to_queue(one, self.queues[step.queue]),
-            Act.TO_AGENT: lambda: self.transfer_to_agent(one, agent),
             Act.UNASSIGNS: lambda: self.unassign(one),
-            Act.DISAPPEARS: lambda: self.disappear(one),
-            Act.CLOSES: lambda: self.close(one),
         }
-        await acts[step.act]()
-
-    async def _say(self, conversation_id: int, text: str) -> None:
-        _text, kind = sample(text)
-        if kind:
-            await self.agent_sends_sample(conversation_id, kind)
-        else:
-            await self.agent_says(conversation_id, text)
+        await play_step(self, one, step, own)
 
     def _who(self, conversation: Conversation, agent: Agent | None) -> Agent:
         if agent is not None:

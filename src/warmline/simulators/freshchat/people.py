@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from warmline.kernel.ids import uuid7
+from warmline.simulators.agent import play_step
 from warmline.simulators.base import FILES, Simulator
 from warmline.simulators.freshchat.assumptions import Assumptions
 from warmline.simulators.freshchat.office import Actor, Office
@@ -167,26 +168,12 @@ class People(Simulator):
 
     async def perform(self, conversation: str, step: Step) -> None:
         """One act of the scripted agent.  ``queue`` is a place among the groups."""
-        agent = self.agents[step.agent]
-        acts: Mapping[Act, Callable[[], Awaitable[object]]] = {
-            Act.JOINS: lambda: self.agent_joins(conversation, agent),
-            Act.SAYS: lambda: self._say_step(conversation, step.text),
+        own: Mapping[Act, Callable[[], Awaitable[object]]] = {
             Act.TYPES: lambda: self.agent_types(conversation),
-            Act.DECLINES: lambda: self.decline(conversation, agent),
             Act.TO_QUEUE: lambda: self.transfer_to_group(conversation, self.groups[step.queue]),
-            Act.TO_AGENT: lambda: self.transfer_to_agent(conversation, agent),
             Act.UNASSIGNS: lambda: self.unassign(conversation),
-            Act.DISAPPEARS: lambda: self.disappear(conversation),
-            Act.CLOSES: lambda: self.close(conversation),
         }
-        await acts[step.act]()
-
-    async def _say_step(self, conversation_id: str, text: str) -> None:
-        _text, kind = sample(text)
-        if kind:
-            await self.agent_sends_sample(conversation_id, kind)
-        else:
-            await self.agent_says(conversation_id, text)
+        await play_step(self, conversation, step, own)
 
     def _say(self, conversation_id: str, agent: Agent | None, parts: list[dict[str, Any]], **more: Any) -> Message:
         conversation = self._one(conversation_id)

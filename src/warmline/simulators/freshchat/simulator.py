@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from warmline.kernel.clock import Clock
 from warmline.kernel.ids import uuid7
-from warmline.simulators.agent import ScriptedAgent
+from warmline.simulators.agent import ScriptedAgent, newest_waiting
 from warmline.simulators.base import Ask, Route, VendorRefusal
 from warmline.simulators.deliveries import Delivery, Endpoint
 from warmline.simulators.freshchat import answers, signing
@@ -108,14 +108,7 @@ class FreshchatSimulator(People):
 
     async def waiting(self, *, timeout_s: float = 5.0) -> Conversation:
         """The newest conversation that waits for an agent, as soon as there is one."""
-
-        def newest() -> Conversation | None:
-            return next((one for one in reversed(self.conversations) if one.waiting), None)
-
-        found = await self.changes.until(newest, timeout_s=timeout_s)
-        if found is None:
-            raise TimeoutError
-        return found
+        return await newest_waiting(self.changes, lambda: self.conversations, timeout_s)
 
     async def deliver_again(self, delivery: Delivery) -> None:
         """Repeat an old delivery, signed anew, with the next retry count."""

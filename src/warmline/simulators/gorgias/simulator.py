@@ -18,7 +18,7 @@ import msgspec
 from aiohttp import web
 
 from warmline.kernel.clock import Clock
-from warmline.simulators.agent import ScriptedAgent
+from warmline.simulators.agent import ScriptedAgent, newest_waiting, play_step
 from warmline.simulators.base import Ask, Route, Simulator, VendorRefusal
 from warmline.simulators.deliveries import Delivery
 from warmline.simulators.gorgias import bodies
@@ -145,14 +145,7 @@ class GorgiasSimulator(Simulator):
 
     async def waiting(self, *, timeout_s: float = 5.0) -> Ticket:
         """The newest ticket that nobody has, as soon as there is one."""
-
-        def newest() -> Ticket | None:
-            return next((one for one in reversed(self.conversations) if one.waiting), None)
-
-        found = await self.changes.until(newest, timeout_s=timeout_s)
-        if found is None:
-            raise TimeoutError
-        return found
+        return await newest_waiting(self.changes, lambda: self.conversations, timeout_s)
 
     # ------------------------------------------------------------------------------------------- the acts
     async def agent_joins(self, ticket_id: int, agent: User | None = None) -> Ticket:
@@ -244,23 +237,13 @@ class GorgiasSimulator(Simulator):
 
     async def perform(self, conversation: str, step: Step) -> None:
         """One act of the scripted agent; Gorgias has no typing."""
-        one, agent = int(conversation), self.agents[step.agent]
-        acts: Mapping[Act, Callable[[], Awaitable[object]]] = {
-            Act.JOINS: lambda: self.agent_joins(one, agent),
-            Act.SAYS: lambda: self._say(one, step.text),
+        one = int(conversation)
+        own: Mapping[Act, Callable[[], Awaitable[object]]] = {
             Act.TYPES: lambda: asyncio.sleep(0),
-            Act.DECLINES: lambda: self.decline(one, agent),
             Act.TO_QUEUE: lambda: self.transfer_to_team(one, self.teams[step.queue]),
-            Act.TO_AGENT: lambda: self.transfer_to_agent(one, agent),
             Act.UNASSIGNS: lambda: self.unassign(one),
-            Act.DISAPPEARS: lambda: self.disappear(one),
-            Act.CLOSES: lambda: self.close(one),
         }
-        await acts[step.act]()
-
-    async def _say(self, ticket_id: int, text: str) -> None:
-        _text, kind = sample(text)
-        await (self.agent_sends_sample(ticket_id, kind) if kind else self.agent_says(ticket_id, text))
+        await play_step(self, one, step, own)
 
     def _who(self, ticket: Ticket, agent: User | None) -> User:
         return agent or self.account.user(ticket.assignee_user_id) or self.agents[0]

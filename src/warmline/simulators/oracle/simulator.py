@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from warmline.kernel.clock import Clock
-from warmline.simulators.agent import ScriptedAgent
+from warmline.simulators.agent import ScriptedAgent, newest_waiting, play_step
 from warmline.simulators.base import FILES, Ask, Route, Simulator, VendorRefusal
 from warmline.simulators.oracle import messages
 from warmline.simulators.oracle.assumptions import Assumptions
@@ -35,6 +35,7 @@ class OracleSimulator(Simulator):
     name: ClassVar[str] = "oracle"
     title: ClassVar[str] = "Oracle B2C Service"
     sends_webhooks: ClassVar[bool] = False
+    inert_switches: ClassVar[frozenset[str]] = frozenset({"echo"})
     vendor_rate: ClassVar[Rate | None] = None
     """No limit is documented in numbers."""
 
@@ -86,11 +87,7 @@ class OracleSimulator(Simulator):
 
     async def waiting(self, *, timeout_s: float = 5.0) -> Engagement:
         """The newest chat that waits for an agent, as soon as there is one."""
-
-        def newest() -> list[Engagement]:
-            return [one for one in self.conversations if one.waiting]
-
-        return (await self.changes.until(newest, timeout_s=timeout_s))[-1]
+        return await newest_waiting(self.changes, lambda: self.conversations, timeout_s)
 
     # ------------------------------------------------------------------------------------------- the acts
     async def agent_joins(self, conversation_id: int, agent: Agent | None = None) -> Engagement:
@@ -215,20 +212,13 @@ class OracleSimulator(Simulator):
 
     async def perform(self, conversation: str, step: Step) -> None:
         """One act of the scripted agent."""
-        one, agent = int(conversation), self.agents[step.agent]
-        text, kind = sample(step.text)
-        acts: Mapping[Act, Callable[[], Awaitable[object]]] = {
-            Act.JOINS: lambda: self.agent_joins(one, agent),
-            Act.SAYS: lambda: self.agent_sends_sample(one, kind) if kind else self.agent_says(one, text),
+        one = int(conversation)
+        own: Mapping[Act, Callable[[], Awaitable[object]]] = {
             Act.TYPES: lambda: self.agent_types(one),
-            Act.DECLINES: lambda: self.decline(one, agent),
             Act.TO_QUEUE: lambda: self.transfer_to_queue(one, self.queues[step.queue]),
-            Act.TO_AGENT: lambda: self.transfer_to_agent(one, agent),
             Act.UNASSIGNS: lambda: self.lead_leaves(one),
-            Act.DISAPPEARS: lambda: self.disappear(one),
-            Act.CLOSES: lambda: self.close(one),
         }
-        await acts[step.act]()
+        await play_step(self, one, step, own)
 
     def _greeting(self) -> str | None:
         return _GREETING if self.assumptions.greeting else ""

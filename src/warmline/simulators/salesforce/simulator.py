@@ -17,7 +17,7 @@ from aiohttp import web
 
 from warmline.kernel.clock import Clock
 from warmline.kernel.ids import uuid7
-from warmline.simulators.agent import ScriptedAgent
+from warmline.simulators.agent import ScriptedAgent, newest_waiting, play_step
 from warmline.simulators.base import FILES, Ask, Route, Simulator
 from warmline.simulators.salesforce import entries
 from warmline.simulators.salesforce.assumptions import Assumptions
@@ -37,6 +37,7 @@ class SalesforceSimulator(Simulator):
     name: ClassVar[str] = "salesforce"
     title: ClassVar[str] = "Salesforce"
     sends_webhooks: ClassVar[bool] = False
+    inert_switches: ClassVar[frozenset[str]] = frozenset({"reorder"})
     vendor_rate: ClassVar[Rate | None] = None
 
     def __init__(
@@ -85,14 +86,7 @@ class SalesforceSimulator(Simulator):
 
     async def waiting(self, *, timeout_s: float = 5.0) -> Conversation:
         """The newest conversation that waits for an agent, as soon as there is one."""
-
-        def newest() -> Conversation | None:
-            return next((one for one in reversed(self.conversations) if one.waiting), None)
-
-        found = await self.changes.until(newest, timeout_s=timeout_s)
-        if found is None:
-            raise TimeoutError
-        return found
+        return await newest_waiting(self.changes, lambda: self.conversations, timeout_s)
 
     # ------------------------------------------------------------------------------------------- the acts
     async def agent_joins(self, conversation_id: str, agent: Agent | None = None) -> Conversation:
@@ -199,22 +193,12 @@ class SalesforceSimulator(Simulator):
 
     async def perform(self, conversation: str, step: Step) -> None:
         """One act of the scripted agent."""
-        agent = self.agents[step.agent]
-        text, kind = sample(step.text)
-        acts: Mapping[Act, Callable[[], Awaitable[object]]] = {
-            Act.JOINS: lambda: self.agent_joins(conversation, agent),
-            Act.SAYS: lambda: (
-                self.agent_sends_sample(conversation, kind) if kind else self.agent_says(conversation, text)
-            ),
+        own: Mapping[Act, Callable[[], Awaitable[object]]] = {
             Act.TYPES: lambda: self.agent_types(conversation),
-            Act.DECLINES: lambda: self.decline(conversation, agent),
             Act.TO_QUEUE: lambda: self.transfer_to_queue(conversation, self.queues[step.queue]),
-            Act.TO_AGENT: lambda: self.transfer_to_agent(conversation, agent),
             Act.UNASSIGNS: lambda: self.unassign(conversation),
-            Act.DISAPPEARS: lambda: self.disappear(conversation),
-            Act.CLOSES: lambda: self.close(conversation),
         }
-        await acts[step.act]()
+        await play_step(self, conversation, step, own)
 
     def _who(self, conversation: Conversation, agent: Agent | None) -> Agent:
         return agent or self.org.agent(conversation.agent_id) or self.agents[0]

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from warmline.kernel.clock import Clock
-from warmline.simulators.agent import ScriptedAgent
+from warmline.simulators.agent import ScriptedAgent, newest_waiting, play_step
 from warmline.simulators.base import Ask, Route, Simulator, VendorRefusal
 from warmline.simulators.deliveries import Delivery
 from warmline.simulators.samples import PICTURE_NAME, picture, sample
@@ -121,11 +121,7 @@ class SuncoSimulator(Simulator):
 
     async def waiting(self, *, timeout_s: float = 5.0) -> Conversation:
         """The newest conversation whose ticket waits for an agent, as soon as there is one."""
-
-        def newest() -> list[Conversation]:
-            return [one for one in self.conversations if one.waiting][-1:]
-
-        return (await self.changes.until(newest, timeout_s=timeout_s))[0]
+        return await newest_waiting(self.changes, lambda: self.conversations, timeout_s)
 
     # ------------------------------------------------------------------------------------------- the acts
     async def agent_joins(self, conversation_id: str, agent: Agent | None = None) -> Conversation:
@@ -266,21 +262,12 @@ class SuncoSimulator(Simulator):
 
     async def perform(self, conversation: str, step: Step) -> None:
         """One act of the scripted agent."""
-        agent, (text, kind) = self.agents[step.agent], sample(step.text)
-        acts: Mapping[Act, Callable[[], Awaitable[object]]] = {
-            Act.JOINS: lambda: self.agent_joins(conversation, agent),
-            Act.SAYS: lambda: (
-                self.agent_sends_sample(conversation, kind) if kind else self.agent_says(conversation, text)
-            ),
+        own: Mapping[Act, Callable[[], Awaitable[object]]] = {
             Act.TYPES: lambda: self.agent_types(conversation),
-            Act.DECLINES: lambda: self.decline(conversation, agent),
             Act.TO_QUEUE: lambda: self.transfer_to_group(conversation, self.groups[step.queue]),
-            Act.TO_AGENT: lambda: self.transfer_to_agent(conversation, agent),
             Act.UNASSIGNS: lambda: self.unassign(conversation),
-            Act.DISAPPEARS: lambda: self.disappear(conversation),
-            Act.CLOSES: lambda: self.close(conversation),
         }
-        await acts[step.act]()
+        await play_step(self, conversation, step, own)
 
     def _assign(self, conversation: Conversation, agent: Agent) -> None:
         self._office.ticket(conversation.id).assignee_id = agent.id
