@@ -51,7 +51,7 @@ async def together(house: Stage, *, queue: bool = True, **readings: Any) -> Asyn
         # It outlives the guest, as the CRMs do: what the node still has to tell it is taken.
         assert house.crms is not None
         rig = await house.crms.enter_async_context(KustomerRig.running(**readings))
-        payload = rig.payload if queue else rig.payload_for("null")
+        payload = rig.payload if queue else rig.payload_without_queue
         connection_id = await connect(stage, rig.key, dict(rig.settings), payload)
         await rig.subscribe(f"{stage.base}/in/{connection_id}")
         yield Together(stage, rig.vendor, connection_id)

@@ -12,9 +12,10 @@ from tests.support.journey import connect, lines, until, until_equal, until_said
 from tests.support.node import Stage, guest
 
 from warmline.accounts.access import SYSTEM
-from warmline.conformance.rigs.sunco import OWN_PLACE, SuncoRig
+from warmline.conformance.rigs.sunco import SuncoRig
 from warmline.simulators.script import Kind
 from warmline.simulators.sunco import Assumptions
+from warmline.simulators.sunco.state import OWN_PLACE
 
 
 @dataclass

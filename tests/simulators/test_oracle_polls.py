@@ -154,5 +154,5 @@ async def test_the_page_leads_a_chat_and_says_that_nothing_is_called() -> None:
         assert "Kim Berg" in shown
         assert "Deliveries" not in shown
         assert "webhook" not in " ".join(announcement(vendor, "")).replace("It sends no webhooks", "")
-        values = dict(board.credentials())
-        assert (values["Address of the site"], values["User"]) == (vendor.url, vendor.user)
+        values = {one.label: one.value for one in board.credentials()}
+        assert (values["Address of the site"], values["User name"]) == (vendor.url, vendor.user)

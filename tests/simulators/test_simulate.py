@@ -60,7 +60,7 @@ async def test_it_prints_what_to_enter_serves_and_stops(tmp_path: Path) -> None:
             printed += line.decode()
         rows = dict(re.findall(r"^  (\S.*?)  +(\S+)$", printed, re.MULTILINE))
         assert hook.url in printed
-        async with stranger(rows["Address of the API"].removesuffix("/v1"), rows["API token"]) as me:
+        async with stranger(rows["Address of the API"], rows["API token"]) as me:
             subscribed = (await me.good("GET", "/v1/webhooks"))["data"]
             assert [(one["url"], one["secretKey"]) for one in subscribed] == [(hook.url, rows["Webhook secret"])]
             assert rows["Queue Support"] in {queue["id"] for queue in (await me.good("GET", "/v1/queues"))["data"]}

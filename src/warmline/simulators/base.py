@@ -79,6 +79,8 @@ class Simulator(ABC):
     """The documented limit per credential."""
     sends_webhooks: ClassVar[bool] = True
     """False for a vendor that is polled or listened to: nothing is ever sent to an address."""
+    inert_switches: ClassVar[frozenset[str]] = frozenset({"stale_by_s"})
+    """Habits of webhooks that change nothing at this vendor; the page does not show them."""
 
     def __init__(self, *, script: Script | None = None, clock: Clock | None = None) -> None:
         self.script = script or Script()
@@ -121,6 +123,10 @@ class Simulator(ABC):
     @abstractmethod
     def board(self) -> Board:
         """What the agent page shows."""
+
+    def form(self) -> dict[str, str]:
+        """The values of the form by which Warmline is connected to this vendor, by the names of its fields."""
+        return {one.setting: one.value for one in self.board().credentials() if one.setting}
 
     # ------------------------------------------------------------------------------------------ running
     @classmethod

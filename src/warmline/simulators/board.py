@@ -49,6 +49,17 @@ class Button(msgspec.Struct, frozen=True, kw_only=True):
     strong: bool = False
 
 
+class Credential(msgspec.Struct, frozen=True):
+    """Something to enter elsewhere: its label, its value, and the field of Warmline's form that it belongs into.
+
+    Without a ``setting`` it is only good to know: the ids of queues, for example.
+    """
+
+    label: str
+    value: str
+    setting: str = ""
+
+
 class ActRefused(Exception):
     """An act that is not possible now; the sentence is shown."""
 
@@ -71,5 +82,8 @@ class Board(Protocol):
     def subscribe(self, url: str) -> None:
         """Send all webhooks to ``url``, and nowhere else.  Raises ActRefused."""
 
-    def credentials(self) -> Sequence[tuple[str, str]]:
-        """What to enter elsewhere: label and value."""
+    def credentials(self) -> Sequence[Credential]:
+        """What to enter when this vendor is connected."""
+
+    def payload(self) -> str:
+        """What a rung of a ladder can tell this vendor, as JSON with placeholders; "" when nothing."""

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import msgspec
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -48,6 +49,7 @@ _SWITCH_LABELS = {
     "lose": "Lose all events",
     "paused": "Keep events back until this is off",
 }
+_OF_WEBHOOKS = frozenset({"wrong_signature", "stale_by_s"})
 _ON = {"duplicates": 1, "stale_by_s": 3_600}
 _TAIL = 30
 _STREAM_PAUSE_S = 0.05
@@ -64,6 +66,16 @@ _environment.filters["clock"] = lambda at: datetime.fromtimestamp(at / 1000, UTC
 _environment.filters["moment"] = lambda at: datetime.fromtimestamp(at / 1000, UTC).isoformat()
 
 
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """How Warmline is connected to a simulator; ``kind`` is the key of its desk.  Told by ``GET /simulator/connection``."""
+
+    kind: str
+    title: str
+    settings: dict[str, str]
+    payload: str
+    sends_webhooks: bool
+
+
 class AgentPage:
     """The page of one simulator."""
 
@@ -78,6 +90,7 @@ class AgentPage:
             web.get("/", self.show),
             web.get("/simulator/static/{name}", self.static),
             web.get("/simulator/changes", self.changes),
+            web.get("/simulator/connection", self.connection),
             web.post("/simulator/act", self.act),
             web.post("/simulator/trouble", self.trouble),
             web.post("/simulator/switches", self.switches),
@@ -95,19 +108,23 @@ class AgentPage:
         if shown is None and not wanted and cards:
             shown = cards[0]
         vendor = self._vendor
+        inert = vendor.inert_switches | (frozenset() if vendor.sends_webhooks else _OF_WEBHOOKS)
         text = _environment.get_template("page.html").render(
             vendor=vendor,
             cards=cards,
             shown=shown,
             buttons=self._board.buttons(),
             credentials=self._board.credentials(),
+            payload=self._board.payload(),
             targets=self._board.targets(),
             samples=list(SAMPLES),
             operations=sorted({route.operation for route in vendor.routes()}),
             kinds=_KIND_LABELS,
             orders=vendor.trouble.orders,
             switches=[
-                (name, label, bool(getattr(vendor.webhooks.switches, name))) for name, label in _SWITCH_LABELS.items()
+                (name, label, bool(getattr(vendor.webhooks.switches, name)))
+                for name, label in _SWITCH_LABELS.items()
+                if name not in inert
             ],
             calls=list(reversed(vendor.calls[-_TAIL:])),
             deliveries=list(reversed(vendor.webhooks.log[-_TAIL:])),
@@ -122,6 +139,18 @@ class AgentPage:
             raise web.HTTPNotFound
         body = (self._folder / name).read_bytes()
         return web.Response(body=body, content_type=_STATIC[name], charset="utf-8", headers=_HEADERS)
+
+    async def connection(self, _request: web.Request) -> web.Response:
+        """What to enter in Warmline, for a program that does so: the form's values, and a payload for a rung."""
+        vendor = self._vendor
+        made = Connection(
+            kind=vendor.name,
+            title=vendor.title,
+            settings=vendor.form(),
+            payload=self._board.payload(),
+            sends_webhooks=vendor.sends_webhooks,
+        )
+        return web.Response(body=msgspec.json.encode(made), content_type="application/json", headers=_HEADERS)
 
     async def changes(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: one ``change`` after each change, close ones taken together."""

@@ -54,14 +54,19 @@ async def _serve(listed: Listed, host: str, port: int, webhook_url: str) -> None
 
 def announcement(vendor: Simulator, webhook_url: str) -> list[str]:
     """Where it is, and what to enter elsewhere."""
-    rows = vendor.board().credentials()
-    width = max(len(label) for label, _value in rows)
+    board = vendor.board()
+    rows = board.credentials()
+    width = max(len(one.label) for one in rows)
     target = vendor.url.partition("://")[2]
+    payload = board.payload()
     lines = [
         f"Simulated {vendor.title}. Be its agent at {vendor.url}/",
         "",
         f"Enter in Warmline, Connections, {vendor.title}:",
-        *(f"  {label:<{width}}  {value}" for label, value in rows),
+        *(f"  {one.label:<{width}}  {one.value}" for one in rows if one.setting),
+        *(["and as the payload of a rung, if you like:", f"  {payload}"] if payload else []),
+        *(["Good to know:"] if any(not one.setting for one in rows) else []),
+        *(f"  {one.label:<{width}}  {one.value}" for one in rows if not one.setting),
         "",
         f"Start Warmline with WARMLINE_ALLOW_PRIVATE_TARGETS={target}, or it will not call this address.",
     ]

@@ -36,12 +36,7 @@ class DixaRig(Rig):
     @property
     def settings(self) -> Mapping[str, Any]:
         """As the guide says."""
-        return {
-            "api_url": self.vendor.url,
-            "api_token": self.vendor.token,
-            "webhook_secret": self.vendor.secret,
-            "bot_agent_id": self.vendor.bot.id,
-        }
+        return self.vendor.form()
 
     @property
     def wrong_credentials(self) -> Mapping[str, Any]:
@@ -51,11 +46,7 @@ class DixaRig(Rig):
     @property
     def payload(self) -> str:
         """The published one."""
-        return (
-            '{"tags": ["some", "tag"], "email": "{{email}}", "crmPlatform": "dixa",'
-            ' "widgetId": "a4fda39e-0d78-40a4-afbd-b2d35d0b2a3a", "connectionId": "96f2fc68-beb0-48f4-9efc-78b399205e00",'
-            f' "queueId": "{self.vendor.queues[0].id}"}}'
-        )
+        return self.vendor.board().payload()
 
     async def subscribe(self, address: str) -> None:
         """A webhook for all events."""

@@ -35,12 +35,7 @@ class FreshchatRig(Rig):
     @property
     def settings(self) -> Mapping[str, Any]:
         """As the guide says; the key as it is pasted into one line."""
-        return {
-            "api_url": f"{self.vendor.url}/v2",
-            "api_token": self.vendor.token,
-            "public_key": self.vendor.public_key_line,
-            "group_id": self.vendor.groups[0].id,
-        }
+        return self.vendor.form()
 
     @property
     def wrong_credentials(self) -> Mapping[str, Any]:
@@ -50,10 +45,7 @@ class FreshchatRig(Rig):
     @property
     def payload(self) -> str:
         """The published one."""
-        return (
-            '{"name": "{{name}}", "email": "{{email}}", "crmPlatform": "freshchat",'
-            ' "connectionId": "3b26e44a-9293-4e1b-9a31-d9667457334c"}'
-        )
+        return self.vendor.board().payload()
 
     async def subscribe(self, address: str) -> None:
         """The account's one webhook."""

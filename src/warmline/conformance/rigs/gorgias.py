@@ -43,12 +43,7 @@ class GorgiasRig(Rig):
     @property
     def settings(self) -> Mapping[str, Any]:
         """As the guide says."""
-        return {
-            "api_url": self.vendor.url,
-            "account_email": self.vendor.email,
-            "api_key": self.vendor.token,
-            "webhook_secret": self.vendor.secret,
-        }
+        return self.vendor.form()
 
     @property
     def wrong_credentials(self) -> Mapping[str, Any]:
@@ -58,11 +53,7 @@ class GorgiasRig(Rig):
     @property
     def payload(self) -> str:
         """With the visitor's address and a team."""
-        return (
-            '{"name": "{{name}}", "tags": ["some", "tag"], "email": "{{email}}", "crmPlatform": "gorgias",'
-            ' "subject": "Chat with {{visitorName}}", "connectionId": "96f2fc68-beb0-48f4-9efc-78b399205e00",'
-            f' "assigneeTeam": {self.vendor.teams[0].id}}}'
-        )
+        return self.vendor.board().payload()
 
     async def subscribe(self, address: str) -> None:
         """The HTTP integration as the guide shows it."""

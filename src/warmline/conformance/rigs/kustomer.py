@@ -24,6 +24,7 @@ _ROLES = tuple(
         "conversation.update",
         "message.read",
         "message.create",
+        "attachment.read",
         "note.create",
         "user.read",
         "queue.read",
@@ -52,12 +53,7 @@ class KustomerRig(Rig):
     @property
     def settings(self) -> Mapping[str, Any]:
         """As the guide says."""
-        return {
-            "api_url": self.vendor.url,
-            "api_key": self.vendor.token,
-            "webhook_token": self.vendor.secret,
-            "bot_user_id": self.vendor.bot.id,
-        }
+        return self.vendor.form()
 
     @property
     def wrong_credentials(self) -> Mapping[str, Any]:
@@ -67,14 +63,12 @@ class KustomerRig(Rig):
     @property
     def payload(self) -> str:
         """The published one, to the second queue."""
-        return self.payload_for(f'"{self.vendor.queues[1].id}"')
+        return self.vendor.board().payload()
 
-    def payload_for(self, queue: str) -> str:
-        """The published one with ``queue`` as it stands in JSON."""
-        return (
-            '{"name": "Test enduser", "tags": ["some", "tag"], "email": "{{email}}", "crmPlatform": "kustomer",'
-            f' "queue": {queue}, "connectionId": "35b956ad-8f96-4adc-9417-d6d37cafa6c2"}}'
-        )
+    @property
+    def payload_without_queue(self) -> str:
+        """The published one as it stands, ``"queue": null``."""
+        return self.payload.replace(f'"queue": "{self.vendor.queues[1].id}"', '"queue": null')
 
     async def subscribe(self, address: str) -> None:
         """A webhook for conversations and messages."""

@@ -46,12 +46,7 @@ class OracleRig(Rig):
     @property
     def settings(self) -> Mapping[str, Any]:
         """As the guide says.  The chat server is on the site's own host, so no domain has to be entered."""
-        return {
-            "site_url": self.vendor.url,
-            "user": self.vendor.user,
-            "password": self.vendor.password,
-            "queue_id": str(self.vendor.queues[0].id),
-        }
+        return self.vendor.form()
 
     @property
     def wrong_credentials(self) -> Mapping[str, Any]:
@@ -61,10 +56,7 @@ class OracleRig(Rig):
     @property
     def payload(self) -> str:
         """The published one."""
-        return (
-            '{"crmPlatform": "oracle_chat", "connectionId": "6038fb60-c16c-4b67-8443-3ea21ae08d85",'
-            r' "sessionInformation": "{\"emailAddress\" : \"{{email}}\"}"}'
-        )
+        return self.vendor.board().payload()
 
     def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
         """By the operations of the chat.  A beginning or a line whose answer is lost stands there twice: the guide says so."""

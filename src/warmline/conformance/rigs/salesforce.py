@@ -39,12 +39,7 @@ class SalesforceRig(Rig):
     @property
     def settings(self) -> Mapping[str, Any]:
         """As the guide says."""
-        return {
-            "scrt_url": self.vendor.url,
-            "org_id": self.vendor.org.id,
-            "developer_name": self.vendor.developer_name,
-            "routing_attributes": "visitorName = Visitor_Name; email = Email; Order number = Order_Number",
-        }
+        return self.vendor.form()
 
     @property
     def wrong_credentials(self) -> Mapping[str, Any]:
@@ -54,14 +49,7 @@ class SalesforceRig(Rig):
     @property
     def payload(self) -> str:
         """The published one, with a detail."""
-        return (
-            '{"isPost": true, "buttonId": "5736g000000k9nQ", "language": "en-US", "userAgent": "{{userAgent}}",'
-            ' "crmPlatform": "salesforce", "visitorName": "{{visitorName}}", "deploymentId": "5726g000000k9nQ",'
-            ' "organizationId": "00D6g000003Q6HI", "buttonOverrides": [], "prechatEntities": [],'
-            ' "prechatDetails": [{"label": "Order number", "value": "A-17", "transcriptFields": ["Order__c"]}],'
-            ' "screenResolution": "{{screenRes}}", "receiveQueueUpdates": true,'
-            ' "liveAgentHostname": "d.la1-c2-ia4.salesforceliveagent.com"}'
-        )
+        return self.vendor.board().payload()
 
     @property
     def webhooks(self) -> Habits:

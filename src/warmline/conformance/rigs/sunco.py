@@ -13,8 +13,6 @@ from warmline.simulators.sunco import SuncoSimulator
 from warmline.simulators.sunco.state import Conversation, Message
 
 _OPERATIONS = {Step.OPEN: "conversations.create", Step.SEND: "messages.post", Step.CLOSE: "control.release"}
-OWN_PLACE = "warmline"
-"""The name of the custom integration in the simulator's switchboard."""
 
 
 class SuncoRig(Rig):
@@ -36,14 +34,7 @@ class SuncoRig(Rig):
     @property
     def settings(self) -> Mapping[str, Any]:
         """As the guide says."""
-        return {
-            "api_url": f"{self.vendor.url}/sc",
-            "app_id": self.vendor.account.app_id,
-            "key_id": self.vendor.key.id,
-            "key_secret": self.vendor.key.secret,
-            "webhook_secret": self.vendor.secret,
-            "switchboard_integration": OWN_PLACE,
-        }
+        return self.vendor.form()
 
     @property
     def wrong_credentials(self) -> Mapping[str, Any]:
@@ -53,11 +44,7 @@ class SuncoRig(Rig):
     @property
     def payload(self) -> str:
         """To the second group, with a field of the ticket."""
-        return (
-            '{"crmPlatform": "sunco", "connectionId": "96f2fc68-beb0-48f4-9efc-78b399205e00", "tags": ["some", "tag"],'
-            ' "email": "{{email}}", "priority": "normal", "ticketFields": {"360007654321": "{{reason}}"},'
-            f' "groupId": "{self.vendor.groups[1].id}"}}'
-        )
+        return self.vendor.board().payload()
 
     async def subscribe(self, address: str) -> None:
         """A webhook of the custom integration."""

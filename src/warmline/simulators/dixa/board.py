@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Line
+from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
 from warmline.simulators.dixa.state import Agent, Conversation, Message, Queue
 
 if TYPE_CHECKING:
@@ -86,15 +86,23 @@ class DixaBoard:
         for one in before:
             self._vendor.unsubscribe(one)
 
-    def credentials(self) -> Sequence[tuple[str, str]]:
+    def credentials(self) -> Sequence[Credential]:
         """What Warmline asks for when a Dixa is connected."""
         vendor = self._vendor
         return (
-            ("Address of the API", f"{vendor.url}/v1"),
-            ("API token", vendor.token),
-            ("Agent id of the bot", vendor.bot.id),
-            ("Webhook secret", vendor.secret),
-            *((f"Queue {queue.name}", queue.id) for queue in vendor.queues),
+            Credential("Address of the API", vendor.url, "api_url"),
+            Credential("API token", vendor.token, "api_token"),
+            Credential("Agent id of the bot", vendor.bot.id, "bot_agent_id"),
+            Credential("Webhook secret", vendor.secret, "webhook_secret"),
+            *(Credential(f"Queue {queue.name}", queue.id) for queue in vendor.queues),
+        )
+
+    def payload(self) -> str:
+        """The published one."""
+        return (
+            '{"tags": ["some", "tag"], "email": "{{email}}", "crmPlatform": "dixa",'
+            ' "widgetId": "a4fda39e-0d78-40a4-afbd-b2d35d0b2a3a", "connectionId": "96f2fc68-beb0-48f4-9efc-78b399205e00",'
+            f' "queueId": "{self._vendor.queues[0].id}"}}'
         )
 
     # --------------------------------------------------------------------------------------------- inside

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Line
+from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
 from warmline.simulators.freshchat.state import RESOLVED, Agent, Conversation, Group, Message
 
 if TYPE_CHECKING:
@@ -93,15 +93,23 @@ class FreshchatBoard:
             raise ActRefused("A webhook's address begins with http:// or https://.")
         self._vendor.webhook_url = url
 
-    def credentials(self) -> Sequence[tuple[str, str]]:
+    def credentials(self) -> Sequence[Credential]:
         """What Warmline asks for when a Freshchat is connected."""
         vendor = self._vendor
         return (
-            ("Address of the API", f"{vendor.url}/v2"),
-            ("API token", vendor.token),
-            ("Public key", vendor.public_key_line),
-            *((f"Topic {one.name}", one.id) for one in vendor.channels),
-            *((f"Group {one.name}", one.id) for one in vendor.groups),
+            Credential("Address of the API", f"{vendor.url}/v2", "api_url"),
+            Credential("API token", vendor.token, "api_token"),
+            Credential("Public key", vendor.public_key_line, "public_key"),
+            Credential("Group", vendor.groups[0].id, "group_id"),
+            *(Credential(f"Topic {one.name}", one.id) for one in vendor.channels),
+            *(Credential(f"Group {one.name}", one.id) for one in vendor.groups),
+        )
+
+    def payload(self) -> str:
+        """The published one."""
+        return (
+            '{"name": "{{name}}", "email": "{{email}}", "crmPlatform": "freshchat",'
+            ' "connectionId": "3b26e44a-9293-4e1b-9a31-d9667457334c"}'
         )
 
     # --------------------------------------------------------------------------------------------- inside

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Line
+from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
 from warmline.simulators.gorgias.state import NOTE, Message, Team, Ticket, User
 
 if TYPE_CHECKING:
@@ -87,15 +87,23 @@ class GorgiasBoard:
         for one in before[:-1]:
             vendor.unsubscribe(one.id)
 
-    def credentials(self) -> Sequence[tuple[str, str]]:
+    def credentials(self) -> Sequence[Credential]:
         """What Warmline asks for when a Gorgias is connected."""
         vendor = self._vendor
         return (
-            ("Address", vendor.url),
-            ("User name", vendor.email),
-            ("API key", vendor.token),
-            ("Webhook secret", vendor.secret),
-            *((f"Team {team.name}", str(team.id)) for team in vendor.teams),
+            Credential("Address", vendor.url, "api_url"),
+            Credential("User name", vendor.email, "account_email"),
+            Credential("API key", vendor.token, "api_key"),
+            Credential("Webhook secret", vendor.secret, "webhook_secret"),
+            *(Credential(f"Team {team.name}", str(team.id)) for team in vendor.teams),
+        )
+
+    def payload(self) -> str:
+        """With the visitor's address and a team."""
+        return (
+            '{"name": "{{name}}", "tags": ["some", "tag"], "email": "{{email}}", "crmPlatform": "gorgias",'
+            ' "subject": "Chat with {{visitorName}}", "connectionId": "96f2fc68-beb0-48f4-9efc-78b399205e00",'
+            f' "assigneeTeam": {self._vendor.teams[0].id}}}'
         )
 
     # --------------------------------------------------------------------------------------------- inside

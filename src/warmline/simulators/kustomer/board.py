@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Line
+from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
 from warmline.simulators.kustomer.state import Conversation, Message, Queue, User
 
 if TYPE_CHECKING:
@@ -83,15 +83,22 @@ class KustomerBoard:
             self._vendor.unsubscribe(one.id)
         self._vendor.subscribe(url)
 
-    def credentials(self) -> Sequence[tuple[str, str]]:
+    def credentials(self) -> Sequence[Credential]:
         """What Warmline asks for when a Kustomer is connected."""
         vendor = self._vendor
         return (
-            ("Address of the API", vendor.url),
-            ("API key", vendor.token),
-            ("User id of the bot", vendor.bot.id),
-            ("Webhook token", vendor.secret),
-            *((f"Queue {queue.name}", queue.id) for queue in vendor.queues),
+            Credential("Address of the API", vendor.url, "api_url"),
+            Credential("API key", vendor.token, "api_key"),
+            Credential("User id of the bot", vendor.bot.id, "bot_user_id"),
+            Credential("Webhook token", vendor.secret, "webhook_token"),
+            *(Credential(f"Queue {queue.name}", queue.id) for queue in vendor.queues),
+        )
+
+    def payload(self) -> str:
+        """The published one, to the second queue."""
+        return (
+            '{"name": "Test enduser", "tags": ["some", "tag"], "email": "{{email}}", "crmPlatform": "kustomer",'
+            f' "queue": "{self._vendor.queues[1].id}", "connectionId": "35b956ad-8f96-4adc-9417-d6d37cafa6c2"}}'
         )
 
     # --------------------------------------------------------------------------------------------- inside

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Line
+from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
 from warmline.simulators.oracle.state import Agent, Engagement, Post, Queue
 
 if TYPE_CHECKING:
@@ -94,14 +94,22 @@ class OracleBoard:
         """There is nothing to subscribe to."""
         raise ActRefused(f"Oracle is asked for news and calls nobody, so nothing goes to {url}.")
 
-    def credentials(self) -> Sequence[tuple[str, str]]:
+    def credentials(self) -> Sequence[Credential]:
         """What Warmline asks for when an Oracle chat is connected."""
         vendor = self._vendor
         return (
-            ("Address of the site", vendor.url),
-            ("User", vendor.user),
-            ("Password", vendor.password),
-            *((f"Queue {queue.name}", str(queue.id)) for queue in vendor.queues),
+            Credential("Address of the site", vendor.url, "site_url"),
+            Credential("User name", vendor.user, "user"),
+            Credential("Password", vendor.password, "password"),
+            Credential("Queue", str(vendor.queues[0].id), "queue_id"),
+            *(Credential(f"Queue {queue.name}", str(queue.id)) for queue in vendor.queues),
+        )
+
+    def payload(self) -> str:
+        """The published one."""
+        return (
+            '{"crmPlatform": "oracle_chat", "connectionId": "6038fb60-c16c-4b67-8443-3ea21ae08d85",'
+            r' "sessionInformation": "{\"emailAddress\" : \"{{email}}\"}"}'
         )
 
     # --------------------------------------------------------------------------------------------- inside

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Line
+from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
 from warmline.simulators.salesforce.state import Agent, Conversation, Entry, Queue
 
 if TYPE_CHECKING:
     from warmline.simulators.salesforce.simulator import SalesforceSimulator
 
 _OPEN = frozenset({"waiting", "held", "idle"})
+_PARAMETERS = "visitorName = Visitor_Name; email = Email; Order number = Order_Number"
 _HELD = frozenset({"held"})
 _SIDES: Mapping[str, Literal["visitor", "agent", "bot"]] = {"EndUser": "visitor", "Agent": "agent"}
 
@@ -94,13 +95,25 @@ class SalesforceBoard:
         """There is nothing to subscribe."""
         raise ActRefused(f"Salesforce sends no webhooks to {url}: Warmline listens to its event stream.")
 
-    def credentials(self) -> Sequence[tuple[str, str]]:
+    def credentials(self) -> Sequence[Credential]:
         """What Warmline asks for when a Salesforce is connected."""
         vendor = self._vendor
         return (
-            ("Address of the messaging service", vendor.url),
-            ("Organization id", vendor.org.id),
-            ("API name of the deployment", vendor.developer_name),
+            Credential("Messaging address", vendor.url, "scrt_url"),
+            Credential("Organization ID", vendor.org.id, "org_id"),
+            Credential("Deployment", vendor.developer_name, "developer_name"),
+            Credential("Pre-chat parameters", _PARAMETERS, "routing_attributes"),
+        )
+
+    def payload(self) -> str:
+        """The published one, with a detail."""
+        return (
+            '{"isPost": true, "buttonId": "5736g000000k9nQ", "language": "en-US", "userAgent": "{{userAgent}}",'
+            ' "crmPlatform": "salesforce", "visitorName": "{{visitorName}}", "deploymentId": "5726g000000k9nQ",'
+            ' "organizationId": "00D6g000003Q6HI", "buttonOverrides": [], "prechatEntities": [],'
+            ' "prechatDetails": [{"label": "Order number", "value": "A-17", "transcriptFields": ["Order__c"]}],'
+            ' "screenResolution": "{{screenRes}}", "receiveQueueUpdates": true,'
+            ' "liveAgentHostname": "d.la1-c2-ia4.salesforceliveagent.com"}'
         )
 
     # --------------------------------------------------------------------------------------------- inside

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Line
-from warmline.simulators.sunco.state import Agent, Conversation, Group, Message
+from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
+from warmline.simulators.sunco.state import OWN_PLACE, Agent, Conversation, Group, Message
 
 if TYPE_CHECKING:
     from warmline.simulators.sunco.simulator import SuncoSimulator
@@ -90,17 +90,27 @@ class SuncoBoard:
             self._vendor.unsubscribe(one.id)
         self._vendor.subscribe(url)
 
-    def credentials(self) -> Sequence[tuple[str, str]]:
+    def credentials(self) -> Sequence[Credential]:
         """What Warmline asks for when a Sunshine Conversations is connected."""
         vendor = self._vendor
         lines = vendor.account.switchboard.lines.values()
         return (
-            ("Address of the API", f"{vendor.url}/sc"),
-            ("App id", vendor.account.app_id),
-            ("Key id", vendor.key.id),
-            ("Key secret", vendor.key.secret),
-            ("Webhook secret", vendor.secret),
-            *((f"Switchboard integration {one.integration_type}", one.name) for one in lines),
+            Credential("Address of the API", f"{vendor.url}/sc", "api_url"),
+            Credential("App id", vendor.account.app_id, "app_id"),
+            Credential("Key id", vendor.key.id, "key_id"),
+            Credential("Key secret", vendor.key.secret, "key_secret"),
+            Credential("Webhook secret", vendor.secret, "webhook_secret"),
+            Credential("Own place in the switchboard", OWN_PLACE, "switchboard_integration"),
+            *(Credential(f"Switchboard integration {one.integration_type}", one.name) for one in lines),
+            *(Credential(f"Group {one.name}", one.id) for one in vendor.groups),
+        )
+
+    def payload(self) -> str:
+        """To the second group, with a field of the ticket."""
+        return (
+            '{"crmPlatform": "sunco", "connectionId": "96f2fc68-beb0-48f4-9efc-78b399205e00", "tags": ["some", "tag"],'
+            ' "email": "{{email}}", "priority": "normal", "ticketFields": {"360007654321": "{{reason}}"},'
+            f' "groupId": "{self._vendor.groups[1].id}"}}'
         )
 
     # --------------------------------------------------------------------------------------------- inside

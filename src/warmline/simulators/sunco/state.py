@@ -13,6 +13,8 @@ import msgspec
 
 AGENT_WORKSPACE, ANSWER_BOT, CUSTOM = "zd:agentWorkspace", "zd:answerBot", "custom"
 _HISTORY = 10
+OWN_PLACE = "warmline"
+"""The name of the custom integration in the switchboard."""
 
 
 def fixed_id(name: str) -> str:
@@ -198,7 +200,7 @@ class Account:
             for name, kind in (
                 ("zd-answerBot", ANSWER_BOT),
                 ("zd-agentWorkspace", AGENT_WORKSPACE),
-                ("warmline", CUSTOM),
+                (OWN_PLACE, CUSTOM),
             )
         ]
         lines[2].next_id = lines[1].id
