@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -30,7 +31,11 @@ async def check(desk: str, folder: Path, *arguments: str) -> Report:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await process.communicate()
+    try:
+        said, _ = await process.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
     assert file.exists(), said.decode()
     report = msgspec.json.decode(file.read_bytes(), type=Report)
     assert (process.returncode == 0) == (not report.failed), said.decode()
