@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from warmline.simulators.base import Simulator
+if TYPE_CHECKING:
+    from warmline.simulators.base import Simulator
 
 
 def _dixa() -> type[Simulator]:
@@ -39,6 +41,14 @@ def _salesforce() -> type[Simulator]:
     return SalesforceSimulator
 
 
+def _salesforce_legacy() -> type[Simulator]:
+    from warmline.simulators.salesforce_legacy import (  # noqa: PLC0415 - only the one that is wanted
+        SalesforceLegacySimulator,
+    )
+
+    return SalesforceLegacySimulator
+
+
 def _gorgias() -> type[Simulator]:
     from warmline.simulators.gorgias import GorgiasSimulator  # noqa: PLC0415 - only the one that is wanted
 
@@ -68,4 +78,10 @@ SIMULATORS: Mapping[str, Listed] = {
     "sunco": Listed("Sunshine Conversations", "API v2, switchboard, agents of Zendesk, webhooks", 8105, _sunco),
     "gorgias": Listed("Gorgias", "Tickets with messages, agents, HTTP integrations as webhooks", 8106, _gorgias),
     "salesforce": Listed("Salesforce", "Enhanced Chat (MIAW v2), agents, event stream", 8107, _salesforce),
+    "salesforce_legacy": Listed(
+        "Salesforce Live Agent (retired)",
+        "Chat REST API with a long poll per session, numbered POSTs, agents",
+        8108,
+        _salesforce_legacy,
+    ),
 }
