@@ -19,6 +19,8 @@ export class Transcript {
     });
     // A growing composer, or a phone's keyboard, must not push the latest words out of sight.
     new ResizeObserver(() => this.following && this.toEnd()).observe(this.pane);
+    // Nor must a picture that is there only now.
+    this.log.addEventListener("load", () => this.following && this.toEnd(), true);
     this.toEnd();
     this.showSeen();
   }

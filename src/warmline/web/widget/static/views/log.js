@@ -23,6 +23,8 @@ export class Log {
     this.atEnd = true;
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => { if (this.atEnd) this.toEnd(); }).observe(this.scroller);
+    // A picture takes its room only when it is there.
+    this.list.addEventListener("load", () => { if (this.atEnd) this.toEnd(); }, true);
   }
 
   update(state, outbox) {
