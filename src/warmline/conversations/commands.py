@@ -36,6 +36,24 @@ class Start(Command, frozen=True, kw_only=True):
     greet: bool = True
 
 
+class HandedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message of the talk with a bot elsewhere, before it handed over."""
+
+    message_id: str
+    author: Literal["visitor", "bot"]
+    text: str
+    name: str | None = None
+
+
+class HandIn(Command, frozen=True, kw_only=True):
+    """A bot elsewhere hands its conversation over: the start, what was said, and the request are one commit."""
+
+    start: Start
+    handover_id: str
+    lines: tuple[HandedLine, ...] = ()
+    details: dict[str, str] = {}
+
+
 class VisitorSays(Command, frozen=True, kw_only=True):
     message_id: str
     text: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
+from msgspec.structs import replace
+
 from warmline.conversations import commands as c
 from warmline.conversations import events as e
 from warmline.conversations.binding import fresh
@@ -37,7 +39,17 @@ def decide(state: ConversationState, command: object, context: Context) -> Decis
     if handler is None:
         msg = f"no decision for {type(command).__name__}"
         raise TypeError(msg)
-    return handler(state, command, context)
+    return _handed_back(state.channel, handler(state, command, context))
+
+
+def _handed_back(channel: str, found: Decision) -> Decision:
+    """A bot elsewhere has its conversation again when the handover is over: ours has nothing to say in it."""
+    over = (e.HandoverFailed, e.HandoverCancelled, e.HandoverEnded)
+    if channel != "api" or not any(isinstance(one, over) for one in found):
+        return found
+    if isinstance(found[-1], e.ConversationClosed):
+        return found
+    return [*found, e.ConversationClosed(reason="desk", by="handoff")]
 
 
 def _refuse(code: str, detail: str) -> NoReturn:
@@ -78,6 +90,19 @@ def _start(state: ConversationState, command: c.Start, _context: Context) -> Dec
             greet=command.greet,
         )
     ]
+
+
+def _hand_in(state: ConversationState, command: c.HandIn, context: Context) -> Decision:
+    found = [*_start(state, command.start, context)]
+    if command.details:
+        found.append(e.DetailsSet(values=command.details))
+    found += [
+        e.MessagePosted(message_id=line.message_id, author=line.author, text=line.text, name=line.name)
+        for line in command.lines
+    ]
+    begun = replace(state, bot_id=command.start.bot_id)
+    found += _request(begun, command.handover_id, "api", "api", command.start.ladder)
+    return _handed_back(command.start.channel, found)
 
 
 def _visitor_says(state: ConversationState, command: c.VisitorSays, _context: Context) -> Decision:
@@ -313,6 +338,7 @@ def _deadline(state: ConversationState, command: c.DeadlineReached, _context: Co
 
 _DECISIONS: dict[type, Callable[[ConversationState, Any, Context], Decision]] = {
     c.Start: _start,
+    c.HandIn: _hand_in,
     c.VisitorSays: _visitor_says,
     c.BotTurn: _bot_turn,
     c.BotFails: _bot_fails,

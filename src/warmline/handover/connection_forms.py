@@ -13,6 +13,8 @@ from warmline.kernel.errors import Invalid
 
 WAITING_TEXT = "waiting_text"
 """A field of this name holds what the visitor reads while he waits on a rung that has no text of its own."""
+LADDER_OF_WIDGET = "ladder_of_widget"
+"""A field of this name holds the id of the widget whose ladder the conversations of a bot elsewhere go down."""
 LONGEST_TEXT = 500
 LONGEST_URL = 2_048
 _YES = frozenset({"true", "on", "yes", "1"})

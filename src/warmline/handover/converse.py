@@ -55,7 +55,7 @@ class Converse:
         if known and known[1].status == "open":
             return known[0]
         ended = known[0] if known and known[1].status == "closed" else None
-        conversation_id = await self._claim(connection_id, external_id, ended)
+        conversation_id = await self.claim(connection_id, external_id, ended)
         command = c.Start(
             visitor_id="",
             bot_id=bot_id,
@@ -116,7 +116,7 @@ class Converse:
         command = c.SetDetails(values=values, sensitive=sensitive)
         await self._journal.append(CONVERSATION, conversation_id, command, actor=f"desk:{connection_id}")
 
-    async def _claim(self, connection_id: str, external_id: str, ended: str | None) -> str:
+    async def claim(self, connection_id: str, external_id: str, ended: str | None) -> str:
         """The conversation id under which this external id goes on; the first of several claims wins."""
         fresh = uuid7()
         now = self._clock.now()

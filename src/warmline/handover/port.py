@@ -42,6 +42,8 @@ from warmline.handover.port_values import (
     BotLine,
     EndReason,
     File,
+    HandoffLine,
+    HandoffStatus,
     HandoverRequest,
     LineButton,
     Outbound,
@@ -74,8 +76,11 @@ __all__ = [
     "File",
     "FrontEnd",
     "Grade",
+    "HandoffLine",
+    "HandoffStatus",
     "HandoverRequest",
     "Health",
+    "HearsHandoffs",
     "InboundDelivery",
     "InboundReply",
     "Join",
@@ -328,3 +333,11 @@ class FrontEnd(Protocol):
 
     async def say(self, line: BotLine) -> Receipt:
         """Bring a line of the bot to the visitor.  Safe to repeat.  Raises DeskError."""
+
+
+@runtime_checkable
+class HearsHandoffs(Protocol):
+    """A bot elsewhere that hands its conversations over to us."""
+
+    async def tell(self, news: HandoffLine | HandoffStatus) -> Receipt:
+        """Bring it what an agent says, or how the handoff goes.  Safe to repeat.  Raises DeskError."""

@@ -175,6 +175,32 @@ class BotLine:
     confidence: float = 1.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoffLine:
+    """What an agent says in a conversation that a bot elsewhere handed over; that bot knows it as ``external_id``.
+
+    ``id`` is stable over retries, ``at`` in milliseconds, ``name`` the agent's or "".
+    """
+
+    id: str
+    external_id: str
+    at: int
+    name: str
+    text: str
+    attachments: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoffStatus:
+    """How such a handoff goes: ``accepted``, ``failed`` or ``completed``; ``message`` says more of a failed one."""
+
+    id: str
+    external_id: str
+    at: int
+    state: str
+    message: str = ""
+
+
 Outbound = OutboundMessage | OutboundTyping | OutboundNote
 
 

@@ -18,7 +18,7 @@ from warmline.conversations import events as e
 from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
 from warmline.handover.bookmarks import Bookmarks
-from warmline.handover.front import FRONT, FrontWorker
+from warmline.handover.front import FRONT, FRONT_KINDS, FRONTS, FrontWorker
 from warmline.handover.inbound import Inbound
 from warmline.handover.outbound import FilesOut
 from warmline.handover.payloads import PayloadKind, Payloads, fill_payload, values_of
@@ -102,7 +102,7 @@ class Planner(TransactionalConsumer):
                 .values(owner_epoch=event.owner_epoch)
             )
             return
-        elif isinstance(body, e.ConversationStarted) and body.channel == "converse":
+        elif isinstance(body, e.ConversationStarted) and body.channel in FRONT_KINDS:
             self._plan_front(conn, event, body)
             return
         elif isinstance(body, e.VisitorErased):
@@ -128,7 +128,7 @@ class Planner(TransactionalConsumer):
 
     def _plan_front(self, conn: sa.Connection, event: Recorded, body: e.ConversationStarted) -> None:
         row = store.new_thread(
-            kind=FRONT,
+            kind=FRONT_KINDS[body.channel],
             conversation_id=event.stream_id,
             handover_id=FRONT,
             rung=0,
@@ -342,7 +342,8 @@ class Relay:
             return
         for row in rows:
             if row.id not in self._workers:
-                worker = FrontWorker(self, row) if row.kind == FRONT else ThreadWorker(self, row)
+                make = FRONTS.get(row.kind, ThreadWorker)
+                worker = make(self, row)
                 task = asyncio.create_task(self._supervise(worker, row), name=f"thread:{row.id}")
                 self._workers[row.id] = (worker, task)
                 self._by_conversation.setdefault(row.conversation_id, []).append(worker)

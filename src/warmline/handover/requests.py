@@ -77,7 +77,8 @@ def build_request(
     return HandoverRequest(
         id=f"{thread.handover_id}.{thread.rung}",
         conversation_id=thread.conversation_id,
-        external_id=state.external_id,
+        # The id that a bot elsewhere has for it is nothing to the desk that gets it.
+        external_id=state.external_id if state.channel == "converse" else None,
         handover_id=thread.handover_id,
         rung=thread.rung,
         owner_epoch=thread.owner_epoch,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from warmline.handover.connection_forms import FieldKind, FormField
+from warmline.handover.connection_forms import LADDER_OF_WIDGET, FieldKind, FormField
 from warmline.handover.payloads import PayloadKind
 
 SIGNING_SECRET = "signing_secret"
@@ -40,7 +40,7 @@ FORM = (
         default=False,
     ),
     FormField(
-        name="ladder_of_widget",
+        name=LADDER_OF_WIDGET,
         label="Ladder for a bot elsewhere",
         help="Only for a bot that hands its conversations over to us: the id of the widget whose ladder they go down.",
     ),
