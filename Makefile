@@ -12,8 +12,8 @@ export PYTHONUNBUFFERED := 1
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
-run: $(VENV)/.ready ## set up and start the demo on http://127.0.0.1:8080 (PORT, WARMLINE_DATA)
-	@WARMLINE_PORT="$${PORT:-$${WARMLINE_PORT:-}}" exec $(PY) -m warmline demo
+run: $(VENV)/.ready ## set up and start the demo on http://127.0.0.1:8080 (PORT, WARMLINE_DATA, DESK=dixa)
+	@WARMLINE_PORT="$${PORT:-$${WARMLINE_PORT:-}}" exec $(PY) -m warmline demo $${DESK:+--desk "$$DESK"}
 
 test: $(VENV)/.ready-dev ## set up and run every check and test
 	@exec tools/test.sh $(PY)
@@ -37,9 +37,10 @@ fmt: $(VENV)/.ready-dev ## format the code and repair what can be repaired
 lock: $(VENV)/.ready-dev ## write the lock files again after pyproject.toml changed
 	@$(PY) tools/lock.py
 
-docs: $(VENV)/.ready-dev ## write warmline.default.toml, docs/settings.md and docs/events.md again
+docs: $(VENV)/.ready-dev ## write warmline.default.toml, docs/settings.md, docs/events.md and docs/desks/README.md again
 	@$(PY) tools/write_settings.py
 	@$(PY) tools/write_events.py
+	@$(PY) tools/write_matrix.py
 
 clean: ## remove the virtual environment and the caches, never the data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
