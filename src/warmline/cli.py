@@ -51,17 +51,22 @@ def serve() -> None:
 
 
 @app.command
-def demo() -> None:
+def demo(*, desk: list[str] | None = None) -> None:
     """Start a complete example: a shop with the chat widget, the console, and a sample CRM with an agent.
 
     Everything is kept in the data folder (WARMLINE_DATA, else ./data). The addresses and the sign-in are printed.
     Ctrl-C stops it.
+
+    Parameters
+    ----------
+    desk
+        A simulated helpdesk to come first, for example dixa; several with commas. `warmline simulate` lists them.
     """
     settings = _settings()
     _set_up_logging(settings)
     from warmline.demo import run_demo
 
-    run_demo(settings)
+    run_demo(settings, desk or ())
 
 
 @app.command

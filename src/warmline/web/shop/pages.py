@@ -76,12 +76,21 @@ def load_products() -> tuple[Product, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeskLink:
+    """A simulated helpdesk: the vendor's name, and where its agent works."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
     """Where the shop's links lead: the widget it embeds, and the demo's other windows (absolute addresses)."""
 
     public_url: str
     widget_id: str
     crm_url: str
+    desks: tuple[DeskLink, ...] = ()
 
 
 class Shop:
@@ -134,6 +143,7 @@ class Shop:
             static=f"{root}{STATIC}{self._digest}",
             widget_id=self._places.widget_id,
             crm_url=self._places.crm_url,
+            desks=self._places.desks,
             **values,
         )
         await send_bytes(send, status, page.encode(), _PAGE_HEADERS)
