@@ -19,6 +19,7 @@ from warmline.handover.port import (
     SignatureRejected,
     ThreadEnded,
     Unknown,
+    VendorFile,
 )
 from warmline.kernel.errors import Invalid
 
@@ -63,6 +64,15 @@ def test_an_agents_line_of_which_only_the_preview_is_told() -> None:
     event = read("message_by_agent_preview_only")
     assert isinstance(event, AgentReplied)
     assert event.text == "Hello, I am Noor."
+
+
+def test_an_agents_files_are_named_by_where_the_api_describes_them() -> None:
+    event = read("message_by_agent_with_files")
+    assert isinstance(event, AgentReplied)
+    assert event.text == ""
+    below = "/v1/messages/6717c2b1e5b1f00012ab3601/attachments"
+    ids = ("6717c2b0e5b1f00012ab35f0", "6717c2b0e5b1f00012ab35f1")
+    assert event.files == tuple(VendorFile(url=f"{below}/{one}", name="file", private=True) for one in ids)
 
 
 @pytest.mark.parametrize("name", ["message_by_visitor", "message_by_bot", "message_imported"])
