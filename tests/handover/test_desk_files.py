@@ -11,6 +11,7 @@ import pytest_asyncio
 from aiohttp import web
 from tests.support.files import PDF, png
 from tests.support.node import Stage, guest
+from tests.support.server import serving
 from tests.web.console.desk_agent import only_our_desk, waiting
 
 from warmline.conversations.attachment_tables import attachments
@@ -51,15 +52,8 @@ async def vendor() -> AsyncIterator[Vendor]:
     here = Vendor(files={"lamp.png": png(), "bill.pdf": PDF})
     application = web.Application()
     application.router.add_get("/{name}", here.answer)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    here.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with serving(application) as here.base:
         yield here
-    finally:
-        await runner.cleanup()
 
 
 class Keeper:

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from warmline.conversations import events as e
 from warmline.desks.customcrm.desk import CustomCrmDesk
-from warmline.handover.outbound import parts_of
-from warmline.handover.port import File, OutboundMessage
+from warmline.handover.outbound import FilesOut, message_of, parts_of
+from warmline.handover.port import File, OutboundMessage, Unreachable
 from warmline.handover.text_parts import split_text
+from warmline.kernel.envelope import Recorded
+from warmline.kernel.errors import Unavailable
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 FLAG = "\U0001f1e9\U0001f1ea"
@@ -82,6 +85,35 @@ def test_the_longest_message_comes_in_parts_that_the_vendor_allows() -> None:
     assert all(0 < size(part) <= 1_000 for part in parts)
     assert " ".join(parts) == text.strip()
     assert len(parts) <= 14
+
+
+async def test_a_store_that_is_away_makes_the_desk_wait_and_not_lose_the_file() -> None:
+    async def away(_file_id: str) -> bytes:
+        raise Unavailable("The store for files cannot be reached.")
+
+    body = e.MessagePosted(
+        message_id="m",
+        author="visitor",
+        text="",
+        attachments=(e.Attachment(id="f", name="lamp.png", media_type="image/png", size=7),),
+    )
+    event = Recorded(
+        stream_kind="conversation",
+        stream_id="c",
+        seq=4,
+        type=body.TYPE,
+        version=1,
+        at=9,
+        actor="visitor:v",
+        owner_epoch=1,
+        raw=b"",
+        body=body,
+    )
+    item = message_of(event, body, FilesOut(lambda one, at: f"https://chat.example/{one.id}/{at}", away))
+    assert item.attachments[0].url == "https://chat.example/f/9"
+    with pytest.raises(Unreachable) as caught:
+        await item.attachments[0].read()
+    assert caught.value.retryable
 
 
 @given(st.text(min_size=1, max_size=300), st.integers(2, 40))

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from tests.support.server import serving
 
 KEY_ID, SECRET, REGION = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "eu-central-1"
 _AUTHORIZATION = re.compile(
@@ -83,12 +84,5 @@ async def running_bucket() -> AsyncIterator[Bucket]:
     bucket = Bucket()
     application = web.Application(client_max_size=64 << 20)
     application.router.add_route("*", "/chat/{key:.+}", bucket.answer)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    bucket.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with serving(application) as bucket.base:
         yield bucket
-    finally:
-        await runner.cleanup()

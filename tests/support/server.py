@@ -1,4 +1,4 @@
-"""Run an ASGI application on a real loopback port, inside the loop of the test."""
+"""Run an application (ASGI, or aiohttp's) on a real loopback port, inside the loop of the test."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import uvicorn
+from aiohttp import web
 
 
 @contextlib.asynccontextmanager
@@ -29,3 +30,15 @@ async def serve(app: Any, *, lifespan: str = "on") -> AsyncIterator[str]:
         server.should_exit = True
         await task
         listener.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(application: web.Application) -> AsyncIterator[str]:
+    """Serve an application of aiohttp while the block runs; yields its base address."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()

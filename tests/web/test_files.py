@@ -93,6 +93,17 @@ async def test_a_program_uploads_speaks_with_the_file_and_reads_it_in_the_transc
     assert {name: file[name] for name in kept} == kept
     fetched, content = await fetch(stage, file["url"])
     assert (fetched.status, content) == (200, PDF)
+    reference, page = await fetch(stage, "/api/reference")
+    assert (reference.status, b"Upload a file" in page) == (200, True)
+
+
+async def test_one_visitor_cannot_send_without_end(sqlite_pair: StorePair) -> None:
+    async with staged(sqlite_pair) as stage:
+        conversation = await stage.visit()
+        for number in range(20):
+            await send_file(stage, conversation, f"{number}.txt", b"x")
+        status, answer = await try_upload(stage, conversation, "more.txt", b"x")
+        assert (status, answer["code"]) == (429, "rate_limited")
 
 
 async def shown_file(stage: Stage, name: str, content: bytes) -> tuple[aiohttp.ClientResponse, bytes]:
@@ -289,12 +300,16 @@ async def test_what_nobody_sends_is_swept_up_after_a_day(sqlite_pair: StorePair)
         bound, loose = [await upload(stage, conversation, f"{n}.txt", b"x") for n in range(2)]
         await stage.frame(conversation, frame="message", text="", attachments=[bound["id"]])
         files = stage.node.attachments
+        left = stage.node.settings.data / "incoming" / "left"
+        left.write_bytes(b"half a fi")
         await files.sweep()
+        assert left.exists()
         assert (await files.get(loose["id"])).state == "waiting"
         files._clock = ManualClock(stage.node.clock.now() + 25 * 3_600_000)
         refused = await stage.frame(conversation, frame="message", text="", attachments=[loose["id"]])
         assert refused["code"] == "no_such_file"
         await files.sweep()
+        assert not left.exists()
         with pytest.raises(NotFound):
             await files.get(loose["id"])
         assert (await files.get(bound["id"])).state == "bound"

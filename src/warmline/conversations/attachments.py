@@ -201,6 +201,7 @@ class Attachments:
     async def sweep(self) -> None:
         """Delete what was erased, and what was uploaded a day ago and never sent.  Safe to repeat and on many nodes."""
         before = self._clock.now() - UNBOUND_LIVE_MS
+        await asyncio.to_thread(_remove_older, self._incoming, before)
         for row in await self._journal.read(lambda conn: store.list_unbound(conn, before, _SWEEP)):
             if await self._is_bound(row):
                 await self._journal.write(partial(store.move, ids=[row.id], before="waiting", after="bound"))
@@ -249,6 +250,14 @@ class AttachmentKeeper(TransactionalConsumer):
         """The blobs of what was erased go at once; what a crash keeps from it, the hourly sweep does."""
         if any(event.type == e.VisitorErased.TYPE for event in events):
             self._attachments.sweep_soon()
+
+
+def _remove_older(folder: Path, before: int) -> None:
+    """What a process left that was killed while a file arrived."""
+    for path in folder.glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime * 1_000 < before:
+                path.unlink()
 
 
 def too_large(limit: int) -> TooLarge:

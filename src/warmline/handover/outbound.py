@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from warmline.conversations import events as e
-from warmline.handover.port import File, Manifest, OutboundMessage
+from warmline.handover.port import File, Manifest, OutboundMessage, Unreachable
 from warmline.handover.text_parts import split_text
 from warmline.kernel.envelope import Recorded
+from warmline.kernel.errors import Unavailable
+
+_OWN_TROUBLE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,19 @@ def message_of(event: Recorded, body: e.MessagePosted, files: FilesOut) -> Outbo
                 media_type=one.media_type,
                 size=one.size,
                 url=files.link(one, event.at),
-                read=partial(files.read, one.id),
+                read=partial(_read, files, one.id),
             )
             for one in body.attachments
         ),
     )
+
+
+async def _read(files: FilesOut, file_id: str) -> bytes:
+    try:
+        return await files.read(file_id)
+    except Unavailable as error:
+        # Tried again like any trouble of a desk; the status keeps it from being taken for the desk's being away.
+        raise Unreachable(error.detail, operation="send", vendor_status=_OWN_TROUBLE) from error
 
 
 def parts_of(manifest: Manifest, item: OutboundMessage) -> tuple[OutboundMessage, ...]:
