@@ -67,7 +67,7 @@ class Chat:
         self._last = last
         self._unanswered: tuple[str, int] | None = None
         self._lock = asyncio.Lock()
-        self._sent_at = 0.0
+        self._answered_at = 0.0
 
     @property
     def keys(self) -> Keys:
@@ -83,26 +83,33 @@ class Chat:
             if item == TYPING and self._unanswered:
                 return  # What may be lost must not take a number while another's fate is not known.
             await self._keep_apart()
-            for _try in range(2):
-                self._unanswered = (item, number)
-                try:
-                    await post(self.keys, number)
-                except OutOfStep as error:
-                    self._last, self._unanswered = error.last, None
-                    if again and error.last == number:
-                        return  # It had arrived: only its answer was lost.
-                    number, again = error.last + 1, False
-                except AffinityLost:
-                    self.lost.set()
-                    raise
-                except DeskError as error:
-                    if not error.retryable:
-                        # Whether a refused request was counted is not documented; a number too high is told, one too low not.
-                        self._last, self._unanswered = number, None
-                    raise
-                else:
+            try:
+                await self._post(item, number, again, post, operation)
+            finally:
+                # From the answer on: on its way here one request may gain on the one before.
+                self._answered_at = asyncio.get_running_loop().time()
+
+    async def _post(self, item: str, number: int, again: bool, post: Post, operation: str) -> None:
+        for _try in range(2):
+            self._unanswered = (item, number)
+            try:
+                await post(self.keys, number)
+            except OutOfStep as error:
+                self._last, self._unanswered = error.last, None
+                if again and error.last == number:
+                    return  # It had arrived: only its answer was lost.
+                number, again = error.last + 1, False
+            except AffinityLost:
+                self.lost.set()
+                raise
+            except DeskError as error:
+                if not error.retryable:
+                    # Whether a refused request was counted is not documented; a number too high is told, one too low not.
                     self._last, self._unanswered = number, None
-                    return
+                raise
+            else:
+                self._last, self._unanswered = number, None
+                return
         raise Unreachable("Salesforce does not agree on the number of our request.", desk=DESK, operation=operation)
 
     def reconnected(self, affinity: str) -> None:
@@ -123,6 +130,4 @@ class Chat:
         return (_FAR_AHEAD if self._last is None else self._last + 1), False
 
     async def _keep_apart(self) -> None:
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._sent_at + _APART_S - loop.time()))
-        self._sent_at = loop.time()
+        await asyncio.sleep(max(0.0, self._answered_at + _APART_S - asyncio.get_running_loop().time()))

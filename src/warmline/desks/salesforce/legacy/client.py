@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -28,6 +28,8 @@ _TIMEOUT_S = 10.0
 _MAX_REPLY_BYTES = 2_000_000
 T = TypeVar("T")
 
+_ID_CHARACTERS = 15
+"""Ids are told with 15 or 18 characters; the last three only repeat the case of the others."""
 _LAST_NUMBER = re.compile(rb"([0-9]{1,10})\D*$")
 
 
@@ -99,6 +101,11 @@ class LiveAgent:
             headers["X-LIVEAGENT-SEQUENCE"] = str(number)
         await self._call(operation, "POST", f"/Chasitor/{noun}", headers, body=msgspec.json.encode(body))
 
+    async def delete(self, operation: str, keys: Keys) -> None:
+        """End a session, and the chat in it."""
+        headers = {"X-LIVEAGENT-AFFINITY": keys.affinity}
+        await self._call(operation, "DELETE", f"/System/SessionId/{quote(keys.key, safe='')}", headers)
+
     async def messages(self, keys: Keys, ack: int, wait_s: float) -> Batch | None:
         """What happened since ``ack``; None when nothing did within the server's time, or ``wait_s``."""
         try:
@@ -114,7 +121,7 @@ class LiveAgent:
         query = urlencode({"ReconnectSession.offset": 0 if offset is None else offset})
         headers = _headers(Keys(keys.key, NO_AFFINITY))
         reply = await self._call("poll", "GET", f"/System/ReconnectSession?{query}", headers)
-        token = _of_type(_read(reply, Batch, "poll"), "ReconnectSession").get("affinityToken")
+        token = _of_type(reply, "ReconnectSession", "poll").get("affinityToken")
         if not isinstance(token, str):
             raise Unreachable("Salesforce's answer names no affinity token.", desk=DESK, operation="poll")
         return token
@@ -123,13 +130,12 @@ class LiveAgent:
         """Whether somebody takes chats of a button; None when the server does not say."""
         query = {
             "org_id": organization,
-            "deployment_id": deployment,
+            "deployment_id": deployment[:_ID_CHARACTERS],  # Documented for this call alone.
             "Availability.ids": f"[{button}]",
         }
         reply = await self._call(operation, "GET", f"/Visitor/Availability?{urlencode(query)}", {}, timeout_s=3.0)
-        for result in _of_type(_read(reply, Batch, operation), "Availability").get("results") or ():
-            # Ids are told with 15 or 18 characters; the last three only repeat the case of the others.
-            if isinstance(result, dict) and str(result.get("id"))[:15] == button[:15]:
+        for result in _of_type(reply, "Availability", operation).get("results") or ():
+            if isinstance(result, dict) and str(result.get("id"))[:_ID_CHARACTERS] == button[:_ID_CHARACTERS]:
                 return result.get("isAvailable") is True  # one that is missing means false
         return None
 
@@ -138,7 +144,7 @@ class LiveAgent:
         query = {"org_id": organization, "deployment_id": deployment, "Settings.needEstimatedWaitTime": "1"}
         query |= {"Settings.buttonIds": f"[{button}]"} if button else {}
         reply = await self._call("check", "GET", f"/Visitor/Settings?{urlencode(query)}", {})
-        return _of_type(_read(reply, Batch, "check"), "Settings")
+        return _of_type(reply, "Settings", "check")
 
     async def _call(
         self,
@@ -192,9 +198,15 @@ def _read(reply: Reply, type_: type[T], operation: str) -> T:
         raise Unreachable(detail, desk=DESK, operation=operation) from error
 
 
-def _of_type(batch: Batch, type_: str) -> dict[str, Any]:
-    """The answer in an envelope of messages.  Raises Refused where the organisation lives elsewhere."""
-    for one in batch.messages:
+def _of_type(reply: Reply, type_: str, operation: str) -> dict[str, Any]:
+    """The answer's body, alone or in an envelope of messages: the guide shows both.
+
+    Raises Refused where the organisation lives elsewhere.
+    """
+    told = _read(reply, dict[str, Any], operation)
+    if "messages" not in told:
+        return told
+    for one in _read(reply, Batch, operation).messages:
         if one.type == "SwitchServer":
             where = (one.message or {}).get("newUrl")
             detail = f"This organisation's chats live at {where}; enter that address in the connection."

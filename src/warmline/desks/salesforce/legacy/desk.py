@@ -51,6 +51,8 @@ _MOST_CHATS = 10_000
 _LONGEST_TRANSCRIPT = 4_000
 """Characters; how long a detail may be is not documented."""
 _LONGEST_POLL_S = 45.0
+_TOO_EARLY = 500
+"""The guide lets every request fail with this before an agent has accepted; whether an end does is not told apart."""
 _RETIRED = "Salesforce announced this product's end for 14 February 2026."
 
 
@@ -158,12 +160,17 @@ class LiveAgentDesk:
         del reason
         if thread.state is None:
             return
-        chat = self._chat(thread.ref, _stored(thread.state, "close"))
+        here = _stored(thread.state, "close")
+        chat = self._chat(thread.ref, here)
         chat.leaving = True
         try:
             await chat.post("end", self._poster("close", "ChatEnd", {"reason": "client"}), operation="close")
         except SessionOver as error:
             log.info("salesforce_legacy.over_already", thread=thread.ref, status=error.vendor_status)
+        except Unreachable as error:
+            if here.joined or error.vendor_status != _TOO_EARLY:
+                raise
+            await self._client.delete("close", chat.keys)
         self._chats.pop(thread.ref, None)
 
     async def poll(self, thread: Thread, state: Any) -> Polled:
