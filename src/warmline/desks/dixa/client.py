@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -13,10 +13,6 @@ from warmline.platform.http import Outgoing
 
 DESK = "dixa"
 CHANNEL = "genericapimessaging"
-TIMEOUT_S = 10.0
-_MAX_REPLY_BYTES = 2_000_000
-
-T = TypeVar("T")
 
 
 class EndUser(msgspec.Struct, frozen=True):
