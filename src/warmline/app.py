@@ -43,6 +43,7 @@ from warmline.handover.connection_watch import check_all, failing
 from warmline.handover.connections import Connections
 from warmline.handover.converse import Converse
 from warmline.handover.files import DeskFiles
+from warmline.handover.handoff import Handoffs
 from warmline.handover.inbound import Inbound
 from warmline.handover.inbox import Inbox, InboxEraser, InboxRunner
 from warmline.handover.ladder import Deadlines, Ladders
@@ -155,6 +156,7 @@ class Node:
             journal, clock, bus, self.ladders.for_conversation, idle_after=idle, bot_answers_within=patience
         )
         self.converse = Converse(journal, clock, self.ladders, idle_after=idle, bot_answers_within=patience)
+        self.handoffs = Handoffs(journal, self.converse, self.connections, self.widgets, self.ladders)
         self.inbox = Inbox(journal, clock, bus, self.keyring, self.connections.desk)
         self.attachments = open_attachments(s, journal, clock)
         self._stack.push_async_callback(self.attachments.stop)
@@ -316,6 +318,7 @@ class Node:
             clock=self.clock,
             connections=self.connections,
             conversations=self.conversations,
+            handoffs=self.handoffs,
             ladders=self.ladders,
             listing=listing,
             parked=parked,

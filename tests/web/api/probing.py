@@ -38,6 +38,7 @@ REFUSABLE = {
     "createKey",
     "createWidget",
     "changeWidget",
+    "postActivity",
     "postMessage",
     "rotateConnectionSecret",
     "uploadConversationFile",
@@ -71,6 +72,9 @@ async def furnish_more(stage: Stage) -> Known:
     widget = await api.post("/widgets", {"name": "Spare", "bot_id": stage.bot_id})
     wanted = {"kind": "customcrm", "name": "Spare", "settings": {"webhook_url": stage.crm.url}}
     spare = (await api.post("/connections", wanted))["connection"]["id"]
+    elsewhere = {"url": f"{stage.crm.url}-of-a-bot", "ladder_of_widget": stage.widget_id}
+    wanted = {"kind": "open", "name": "Elsewhere", "settings": elsewhere, "bot_ids": []}
+    elsewhere_id = (await api.post("/connections", wanted))["connection"]["id"]
     wire = await api.post(f"/connections/{spare}/keys", {"label": "Spare"})
     key = await api.post("/keys", {"label": "Spare", "scopes": ["audit:read"]})
     ids = {
@@ -88,6 +92,7 @@ async def furnish_more(stage: Stage) -> Known:
         "postMessage": {"conversation_id": spoken},
         "uploadConversationFile": {"conversation_id": spoken},
         "resendParked": {"conversation_id": talking},
+        "postActivity": {"connection_id": elsewhere_id},
         "rotateConnectionKey": of_connection,
         "revokeConnectionKey": of_connection,
     }
@@ -98,6 +103,7 @@ async def furnish_more(stage: Stage) -> Known:
         "changeWidget": shop,
         "createConnection": {"kind": "customcrm", "name": "New", "settings": {"webhook_url": stage.crm.url}},
         "createKey": {"label": "New", "expires_at": None},
+        "postActivity": {"conversation": {"id": "theirs"}, "id": None, "attachments": []},
     }
     return Known(ids, places, bodies)
 

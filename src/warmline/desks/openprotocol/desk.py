@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from warmline.desks.openprotocol import events
+from warmline.desks.openprotocol.activities import activity
 from warmline.desks.openprotocol.inbound import parse_report
 from warmline.desks.openprotocol.settings import (
     AVAILABILITY_KEPT_MS,
@@ -27,6 +28,8 @@ from warmline.handover.port import (
     DeskError,
     DeskEvent,
     EndReason,
+    HandoffLine,
+    HandoffStatus,
     HandoverRequest,
     Health,
     InboundDelivery,
@@ -145,6 +148,12 @@ class OpenDesk:
         about = msgspec.structs.asdict(_about(thread))
         event_id = wire_id("release", about["attempt_id"])
         await self._post("close", events.HandoverReleased(**about | {"id": event_id, "reason": str(reason)}))
+
+    async def tell(self, news: HandoffLine | HandoffStatus) -> Receipt:
+        """``handoff.status`` or an agent's message, for a bot that handed a conversation over."""
+        said = activity(news)
+        await self._posts.post("tell", said.id, msgspec.json.encode(said))
+        return Receipt()
 
     def parse(self, delivery: InboundDelivery) -> Sequence[DeskEvent]:
         """One report, signed with the other side's secret.  Raises SignatureRejected, Invalid."""

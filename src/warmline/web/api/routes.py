@@ -11,6 +11,7 @@ from litestar.handlers import BaseRouteHandler
 
 from warmline.platform.limits import RateLimiter
 from warmline.web.api import (
+    activities,
     bots,
     connection_keys,
     connections,
@@ -26,6 +27,7 @@ from warmline.web.api.door import RATE_BURST, RATE_PER_S, Door, read_repeat
 from warmline.web.api.services import Services
 
 NOUNS = (
+    activities,
     bots,
     connection_keys,
     connections,

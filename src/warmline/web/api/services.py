@@ -13,6 +13,7 @@ from warmline.conversations.listing import Listing
 from warmline.conversations.service import Conversations
 from warmline.conversations.widgets import Widgets
 from warmline.handover.connections import Connections
+from warmline.handover.handoff import Handoffs
 from warmline.handover.ladder import Ladders
 from warmline.handover.parked import Parked
 from warmline.kernel.clock import Clock
@@ -30,6 +31,7 @@ class Services:
     connections: Connections
     file_links: AttachmentLinks
     conversations: Conversations
+    handoffs: Handoffs
     ladders: Ladders
     listing: Listing
     parked: Parked

@@ -1,0 +1,214 @@
+"""``/api/v1/connections/{id}/activities``: a bot elsewhere hands a conversation over, in the words of Microsoft's protocol.
+
+Documented there: the event ``handoff.initiate`` with ``conversation.id``, ``value`` and an attachment named Transcript whose
+``content`` is ``{"activities": […]}``.  Assumed: the path, and that further messages come as message activities.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import post
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta
+
+from warmline.accounts.access import Scope
+from warmline.conversations import commands as c
+from warmline.conversations.commands import MAX_TEXT
+from warmline.journal.kinds import IdempotencyKey
+from warmline.kernel.errors import Invalid
+from warmline.kernel.ids import uuid7
+from warmline.web.api.door import Call
+from warmline.web.api.values import Output, check_id
+
+_TAGS = ["Handoff"]
+_PATH = "/connections/{connection_id:str}/activities"
+_WRITE = {"scope": Scope.CONVERSATIONS_WRITE, "problems": (409, 422)}
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
+_DETAIL_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_MOST_DETAILS = 100
+_MOST_LINES = 1_000
+_LONGEST_DETAIL = 1_000
+
+ActivityId = Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^\\u0000-\\u001f\\u007f]+$")]
+AnyName = Annotated[str, Meta(max_length=200)]
+
+
+# No ``forbid_unknown_fields`` here: an activity has many more fields, and those of later versions are not ours to refuse.
+class ChannelAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """Who speaks.  ``role`` is ``user`` for the visitor, ``bot`` for the bot."""
+
+    id: str = ""
+    name: str | None = None
+    role: str | None = None
+
+
+class ConversationRef(msgspec.Struct, frozen=True, kw_only=True):
+    """The conversation, by the bot's own id of it."""
+
+    id: ActivityId
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """An activity of the transcript; only those of type ``message`` with a text count."""
+
+    type: str = ""
+    text: str | None = None
+    from_: ChannelAccount | None = msgspec.field(name="from", default=None)
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said before, oldest first."""
+
+    activities: tuple[Said, ...]
+
+
+class ActivityAttachment(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Only the one named ``Transcript`` is read, from its ``content``; others are ignored, as the protocol says."""
+
+    name: str | None = None
+    content_type: str | None = None
+    content: Any = None
+
+
+class Activity(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What all have.  With an ``id``, an activity that is sent again is taken once."""
+
+    conversation: ConversationRef
+    id: ActivityId | None = None
+
+
+class Initiate(Activity, frozen=True, kw_only=True, tag="event"):
+    """Hands the conversation over.
+
+    Texts and numbers in ``value`` become details of the visitor, which payloads of the ladder can name.
+    """
+
+    name: Literal["handoff.initiate"]
+    locale: AnyName | None = None
+    from_: ChannelAccount | None = msgspec.field(name="from", default=None)
+    value: Any = None
+    attachments: tuple[ActivityAttachment, ...] | None = None
+
+
+class VisitorMessage(Activity, frozen=True, kw_only=True, tag="message"):
+    """What the visitor says while the handoff lasts."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
+
+
+class VisitorTypes(Activity, frozen=True, kw_only=True, tag="typing"):
+    """The visitor is typing."""
+
+
+class EndOfConversation(Activity, frozen=True, kw_only=True, tag="endOfConversation"):
+    """The visitor has left."""
+
+
+ActivityWanted = Initiate | VisitorMessage | VisitorTypes | EndOfConversation
+
+
+class ActivityTaken(Output, frozen=True, kw_only=True):
+    """The activity's id, and the id of the conversation here."""
+
+    id: str
+    conversation_id: str
+
+
+@post(
+    _PATH,
+    operation_id="postActivity",
+    summary="Hand over a bot's conversation",
+    tags=_TAGS,
+    status_code=200,
+    opt=_WRITE,
+)
+async def post_activity(call: Call, connection_id: FromPath[str], data: JSONBody[ActivityWanted]) -> ActivityTaken:
+    """The event `handoff.initiate` of Microsoft's protocol begins it; `handoff.status` goes to the connection's address.
+
+    While it lasts, post the visitor's messages here as well. 409 `closed` once the bot has the conversation again.
+    """
+    handoffs, actor, ref = call.at.handoffs, call.who.actor, data.conversation.id
+    check_id(connection_id, "connection")
+    key = _key(connection_id, data)
+    match data:
+        case Initiate():
+            found = await handoffs.initiate(
+                connection_id,
+                ref,
+                actor=actor,
+                lines=_lines(data),
+                details=_details(data.value),
+                language=data.locale if data.locale and _LANGUAGE.fullmatch(data.locale) else "en",
+                key=key,
+            )
+        case VisitorMessage():
+            text = _INVISIBLE.sub("", data.text)
+            if not text.strip():
+                raise Invalid("The text is empty.", path="$.text", code="empty")
+            found = await handoffs.say(connection_id, ref, text, actor=actor, key=key)
+        case VisitorTypes():
+            found = await handoffs.find(connection_id, ref)
+            await call.at.conversations.typing(found, "visitor", on=True)
+        case EndOfConversation():
+            found = await handoffs.end(connection_id, ref, actor=actor)
+    return ActivityTaken(id=data.id or "", conversation_id=found)
+
+
+def _key(connection_id: str, data: ActivityWanted) -> IdempotencyKey | None:
+    if data.id is None:
+        return None
+    # The bot's id of a conversation may be a telephone number, and keys outlive an erasure.
+    known_as = hashlib.sha256(data.conversation.id.encode()).hexdigest()[:32]
+    said = data.text if isinstance(data, VisitorMessage) else type(data).__name__
+    told = hashlib.sha256(said.encode()).hexdigest()
+    return IdempotencyKey(scope=f"handoff:{connection_id}:{known_as}", key=data.id, body_hash=told)
+
+
+def _lines(data: Initiate) -> Sequence[c.HandedLine]:
+    bot = data.from_.id if data.from_ else ""
+    lines: list[c.HandedLine] = []
+    for place, one in enumerate(data.attachments or ()):
+        if (one.name or "").lower() != "transcript" or one.content is None:
+            continue
+        try:
+            transcript = msgspec.convert(one.content, Transcript)
+        except msgspec.ValidationError as error:
+            path = f"$.attachments[{place}].content"
+            raise Invalid(f"This is no transcript: {error}.", path=path, code="transcript") from error
+        lines += [line for said in transcript.activities if (line := _line(said, bot))]
+    return lines[-_MOST_LINES:]
+
+
+def _line(said: Said, bot: str) -> c.HandedLine | None:
+    text = _INVISIBLE.sub("", said.text or "")[:MAX_TEXT]
+    if said.type != "message" or not text.strip():
+        return None
+    who = said.from_ or ChannelAccount()
+    # Whoever hands over is the bot, where the roles are not told.
+    by_bot = who.role == "bot" if who.role else bool(bot) and who.id == bot
+    name = (who.name or "")[:200].strip() or None
+    return c.HandedLine(
+        message_id=uuid7(), author="bot" if by_bot else "visitor", text=text, name=name if by_bot else None
+    )
+
+
+def _details(value: Any) -> dict[str, str]:
+    """The plain members of the context; ``True`` is told as ``true``."""
+    if not isinstance(value, dict):
+        return {}
+    found: dict[str, str] = {}
+    for name, one in value.items():
+        if isinstance(one, str | int | float) and _DETAIL_NAME.fullmatch(str(name)) and len(found) < _MOST_DETAILS:
+            text = one if isinstance(one, str) else msgspec.json.encode(one).decode()
+            found[str(name)] = _INVISIBLE.sub("", text)[:_LONGEST_DETAIL]
+    return found
+
+
+HANDLERS = (post_activity,)
