@@ -1,0 +1,340 @@
+"""Whole stories of the open protocol over real HTTP both ways: a helpdesk that takes handovers, a bot that hands over."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from tests.support.journey import connect, lines, until, until_equal, until_said
+from tests.support.node import Stage, guest
+
+from warmline.accounts.access import SYSTEM
+from warmline.conformance.rigs.open import OpenRig
+from warmline.conversations.events import HandoverRungFailed
+from warmline.kernel.clock import SystemClock
+from warmline.platform.signing import new_secret, sign, verify
+from warmline.simulators.script import Kind
+
+
+@dataclass
+class Together:
+    """A stage whose widget has the helpdesk as its first rung, and the helpdesk."""
+
+    stage: Stage
+    rig: OpenRig
+    connection_id: str
+
+    async def asked(self) -> tuple[str, str]:
+        """A visitor who waits: our conversation and the attempt."""
+        conversation = await self.stage.visit()
+        await self.stage.say(conversation, "Where is my lamp?")
+        await self.stage.say(conversation, "talk to a person")
+        attempt = await self.rig.until_waiting()
+        await self.stage.until_stage(conversation, "offered")
+        return conversation, attempt
+
+    async def connected(self) -> tuple[str, str]:
+        """A visitor who talks with an agent."""
+        conversation, attempt = await self.asked()
+        await self.rig.joins(attempt)
+        await self.stage.until_stage(conversation, "connected")
+        return conversation, attempt
+
+    async def post(self, body: dict[str, Any], *, secret: str = "", event_id: str = "d_1") -> tuple[int, Any]:
+        """A delivery of the helpdesk's, as it likes; status and answer."""
+        raw = json.dumps(body).encode()
+        headers = sign([secret or str(self.rig.settings["sender_secret"])], event_id, SystemClock().now(), raw)
+        url = f"{self.stage.base}/in/{self.connection_id}"
+        async with self.stage.http.post(url, data=raw, headers=headers) as reply:
+            return reply.status, await reply.json(content_type=None)
+
+
+@contextlib.asynccontextmanager
+async def together(house: Stage) -> AsyncIterator[Together]:
+    async with guest(house) as stage:
+        # It outlives the guest, as the CRMs do: what the node still has to tell it is taken.
+        assert house.crms is not None
+        rig = await house.crms.enter_async_context(OpenRig.running())
+        connection_id = await connect(stage, rig.key, dict(rig.settings), rig.payload)
+        await rig.meet(stage.node)
+        await rig.subscribe(f"{stage.base}/in/{connection_id}")
+        yield Together(stage, rig, connection_id)
+
+
+async def test_from_the_bot_to_an_agent_and_back(shared_house: Stage) -> None:
+    async with together(shared_house) as at:
+        conversation, attempt = await at.asked()
+        context = at.rig.context(attempt)
+        assert "visitor: Where is my lamp?" in context
+        assert "queue: returns" in context
+        await at.rig.moves_in_queue(attempt, 3, 7)
+        state = await at.stage.until_stage(conversation, "queued")
+        assert (state.handover.position, state.handover.wait_minutes) == (3, 7)
+        name = await at.rig.joins(attempt)
+        state = await at.stage.until_stage(conversation, "connected")
+        assert state.handover.agent.name == name
+        await at.stage.say(conversation, "It never arrived.")
+        await until_equal(lambda: at.rig.heard(attempt), ["It never arrived."])
+        await at.rig.says(attempt, "I look.")
+        await until_said(at.stage, conversation, "agent", lambda said: said == ["I look."])
+        await at.rig.transfers(attempt)
+        await at.stage.until_stage(conversation, "transferring")
+        await at.rig.joins(attempt, 1)
+        await at.stage.until_stage(conversation, "connected")
+        await at.rig.ends(attempt)
+        await at.stage.until_stage(conversation, None)
+        assert (await at.stage.state(conversation)).owner == "bot"
+
+
+async def test_whoever_has_joined_may_pass_it_on_down_the_ladder(shared_house: Stage) -> None:
+    async with together(shared_house) as at:
+        conversation, attempt = await at.connected()
+        await at.stage.say(conversation, "Are you there?")
+        await until_equal(lambda: at.rig.heard(attempt), ["Are you there?"])
+        await at.rig.passes(attempt, "ladder")
+        state = await at.stage.until(conversation, lambda s: s.handover and s.handover.rung == 1)
+        assert state.handover.step.connection_id == at.stage.desk_id
+        left = [one.body for one in await at.stage.events(conversation) if isinstance(one.body, HandoverRungFailed)]
+        assert [one.reason for one in left] == ["refused"]
+
+
+async def test_whoever_has_joined_may_pass_it_back_to_the_bot(shared_house: Stage) -> None:
+    async with together(shared_house) as at:
+        conversation, attempt = await at.connected()
+        await at.rig.passes(attempt, "bot")
+        await at.stage.until_stage(conversation, None)
+        state = await at.stage.state(conversation)
+        assert (state.owner, state.status) == ("bot", "open")
+
+
+async def test_a_report_that_breaks_the_schema_is_refused_with_its_field(shared_house: Stage) -> None:
+    async with together(shared_house) as at:
+        _conversation, attempt = await at.asked()
+        for body, path in (
+            ({"type": "accept", "id": "1"}, "$.attempt_id"),
+            ({"type": "queue", "id": "1", "attempt_id": attempt, "position": 0}, "$.position"),
+            ({"type": "pass", "id": "1", "attempt_id": attempt, "to": "nobody"}, "$.to"),
+            ({"type": "message", "id": "1", "attempt_id": attempt, "text": ""}, "$.text"),
+        ):
+            status, answer = await at.post(body)
+            assert (status, answer["path"]) == (400, path), answer
+        body = {"type": "accept", "id": "1", "attempt_id": attempt}
+        status, answer = await at.post(body, secret=new_secret())
+        assert (status, answer["code"]) == (401, "signature_rejected")
+        assert await at.post(body) == (200, {})
+
+
+async def test_what_is_sent_again_after_silence_is_the_same_event(shared_house: Stage) -> None:
+    async with together(shared_house) as at:
+        conversation, attempt = await at.connected()
+        at.rig.crm.trouble.next("message.posted", Kind.LOST)
+        await at.stage.say(conversation, "once")
+        await at.stage.say(conversation, "twice")
+        await until_equal(lambda: at.rig.heard(attempt), ["once", "twice"])
+        await at.stage.frame(conversation, frame="end")
+        await until(lambda: at.rig.is_over(attempt))
+
+
+# A bot elsewhere --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Bot:
+    """A bot of another company: what it was told, in order; ``failures`` calls are answered with 503 first."""
+
+    secret: str = ""
+    failures: int = 0
+    told: list[dict[str, Any]] = field(default_factory=list)
+    tries: list[str] = field(default_factory=list)
+    url: str = ""
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        application = web.Application()
+        application.router.add_post("/callback", self._callback)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/callback"
+        try:
+            yield
+        finally:
+            await runner.cleanup()
+
+    async def _callback(self, request: web.Request) -> web.Response:
+        raw = await request.read()
+        said = msgspec.json.decode(raw)
+        assert verify([self.secret], request.headers, raw, now=SystemClock().now()) == said["id"]
+        self.tries.append(said["id"])
+        if self.failures:
+            self.failures -= 1
+            return web.Response(status=503)
+        self.told.append(said)
+        return web.json_response({})
+
+    def heard(self) -> list[str]:
+        """States and texts, shortly."""
+        return [one["value"]["state"] if one["type"] == "event" else one["text"] for one in self.told]
+
+
+@dataclass
+class Handing:
+    """A stage, a bot elsewhere whose conversations go down the widget's ladder, and how it posts."""
+
+    stage: Stage
+    bot: Bot
+    rig: OpenRig
+    connection_id: str
+
+    async def post(self, **activity: Any) -> tuple[int, dict[str, Any]]:
+        """An activity of the conversation ``+45 1234``."""
+        url = f"{self.stage.base}/api/v1/connections/{self.connection_id}/activities"
+        headers = {"Authorization": f"Bearer {self.stage.v1_key}"}
+        body = {"conversation": {"id": "+45 1234"}, **activity}
+        async with self.stage.http.post(url, json=body, headers=headers) as reply:
+            return reply.status, await reply.json()
+
+    async def initiate(self, activity_id: str = "a-1") -> str:
+        """What the documented SDK sends; our conversation."""
+        status, answer = await self.post(**INITIATE | {"id": activity_id})
+        assert status == 200, answer
+        assert answer["id"] == activity_id
+        found: str = answer["conversation_id"]
+        self.stage.tokens.setdefault(found, "")
+        return found
+
+
+INITIATE: dict[str, Any] = {
+    "type": "event",
+    "name": "handoff.initiate",
+    "timestamp": "2026-11-21T10:00:00Z",
+    "channelId": "telegram",
+    "serviceUrl": "https://bot.example/",
+    "from": {"id": "bot-1", "name": "Otto"},
+    "relatesTo": {"conversation": {"id": "+45 1234"}},
+    "locale": "da-DK",
+    "value": {"skill": "credit cards", "tries": 2, "nested": {"ignored": True}},
+    "attachments": [
+        {"contentType": "image/png", "contentUrl": "https://bot.example/x.png"},
+        {
+            "name": "Transcript",
+            "contentType": "application/json",
+            "content": {
+                "activities": [
+                    {"type": "conversationUpdate"},
+                    {"type": "message", "text": "How can I help?", "from": {"id": "bot-1", "name": "Otto"}},
+                    {"type": "message", "text": "My card is gone", "from": {"id": "u-7", "role": "user"}},
+                ]
+            },
+        },
+    ],
+}
+
+
+@contextlib.asynccontextmanager
+async def handing(house: Stage) -> AsyncIterator[Handing]:
+    async with together(house) as at:
+        bot = Bot()
+        assert house.crms is not None
+        await house.crms.enter_async_context(bot.running())
+        settings = {"url": bot.url, "ladder_of_widget": at.stage.widget_id}
+        made = await at.stage.node.connections.create(
+            SYSTEM, kind="open", name="Otto", settings=settings, bot_ids=[at.stage.bot_id]
+        )
+        bot.secret = made.secrets["signing_secret"]
+        yield Handing(at.stage, bot, at.rig, made.connection.id)
+
+
+async def test_a_bot_elsewhere_hands_over_and_gets_the_conversation_back(shared_house: Stage) -> None:
+    async with handing(shared_house) as at:
+        conversation = await at.initiate()
+        attempt = await at.rig.until_waiting()
+        assert "bot: How can I help?\nvisitor: My card is gone" in at.rig.context(attempt)
+        assert await at.initiate("a-2") == conversation
+        status, _answer = await at.post(type="message", id="m-1", text="Hello?")
+        assert status == 200
+        await at.rig.joins(attempt)
+        await until_equal(lambda: at.rig.heard(attempt), ["Hello?"])
+        await at.post(type="message", id="m-1", text="Hello?")
+        await at.post(type="message", id="m-2", text="It was stolen")
+        await until_equal(lambda: at.rig.heard(attempt), ["Hello?", "It was stolen"])
+        await at.post(type="typing")
+        await until(lambda: at.rig.saw_typing(attempt))
+        await at.rig.says(attempt, "I block it.")
+        await at.rig.ends(attempt)
+        await until_equal(at.bot.heard, ["accepted", "I block it.", "completed"])
+        assert {one["conversation"]["id"] for one in at.bot.told} == {"+45 1234"}
+        state = await at.stage.until(conversation, lambda s: s.status == "closed")
+        assert state.external_id == "+45 1234"
+        assert await lines(at.stage, conversation, "bot") == ["How can I help?"]
+        status, answer = await at.post(type="message", id="m-3", text="Thanks")
+        assert (status, answer["code"]) == (409, "closed")
+        assert await at.initiate("a-1") == conversation
+        assert (await at.stage.state(conversation)).status == "closed"
+        again = await at.initiate("a-3")
+        assert again != conversation
+        await at.rig.until_waiting()
+
+
+async def test_a_bot_hears_in_order_and_again_until_it_has_heard(shared_house: Stage) -> None:
+    async with handing(shared_house) as at:
+        at.bot.failures = 2
+        await at.initiate()
+        attempt = await at.rig.until_waiting()
+        await at.rig.joins(attempt)
+        await at.rig.says(attempt, "one")
+        await at.rig.says(attempt, "two")
+        await at.rig.ends(attempt)
+        await until_equal(at.bot.heard, ["accepted", "one", "two", "completed"])
+        assert len(at.bot.tries) == 6
+        assert len(set(at.bot.tries)) == 4
+
+
+async def test_a_bot_is_told_when_nobody_comes(shared_house: Stage) -> None:
+    async with handing(shared_house) as at:
+        widget = await at.stage.node.widgets.read(at.stage.widget_id)
+        await at.stage.node.widgets.update(msgspec.structs.replace(widget, ladder=widget.ladder[:1]), actor="test")
+        conversation = await at.initiate()
+        attempt = await at.rig.until_waiting()
+        await at.stage.until_stage(conversation, "offered")
+        await at.rig.declines(attempt)
+        await until_equal(at.bot.heard, ["failed"])
+        assert at.bot.told[0]["value"] == {"state": "failed", "message": "refused"}
+        await at.stage.until(conversation, lambda s: s.status == "closed")
+
+
+async def test_a_visitor_who_leaves_the_bot_is_taken_from_the_queue(shared_house: Stage) -> None:
+    async with handing(shared_house) as at:
+        await at.initiate()
+        attempt = await at.rig.until_waiting()
+        status, _answer = await at.post(type="endOfConversation")
+        assert status == 200
+        await until(lambda: at.rig.is_over(attempt))
+        await until_equal(at.bot.heard, ["failed"])
+
+
+async def test_what_is_no_handoff_is_refused_with_its_field(shared_house: Stage) -> None:
+    async with handing(shared_house) as at:
+        for activity, path in (
+            ({"type": "event", "name": "handoff.something"}, "$.name"),
+            ({"type": "invoke"}, "$.type"),
+            ({"type": "message"}, "$.text"),
+            (
+                INITIATE | {"attachments": [{"name": "Transcript", "content": {"lines": []}}]},
+                "$.attachments[0].content",
+            ),
+        ):
+            status, answer = await at.post(**activity)
+            assert (status, answer["path"]) == (400, path), answer
+        status, _answer = await at.post(type="message", text="to nobody")
+        assert status == 404
+        async with aiohttp.ClientSession() as stranger:
+            url = f"{at.stage.base}/api/v1/connections/{at.connection_id}/activities"
+            async with stranger.post(url, json=INITIATE) as reply:
+                assert reply.status == 401
