@@ -8,11 +8,14 @@ import contextlib
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, FrameLocator, Page, Route, expect
+from playwright.async_api import Browser, Frame, FrameLocator, Page, Route, expect
 from playwright.async_api import Error as PlaywrightError
 from tests.browser.test_desk import Told, host_page, open_widget, say, sign_in
+from tests.browser.test_widget_access import AXE, RUN
 from tests.support.files import PDF, png
 from tests.support.node import Stage, staged
 from tests.support.pair import StorePair
@@ -45,13 +48,13 @@ async def stage(sqlite_pair: StorePair) -> AsyncIterator[Stage]:
 
 
 @contextlib.asynccontextmanager
-async def talking(stage: Stage, browser: Browser) -> AsyncIterator[tuple[FrameLocator, Page, Page]]:
+async def talking(stage: Stage, browser: Browser, **context: Any) -> AsyncIterator[tuple[FrameLocator, Page, Page]]:
     """A visitor's widget, the page it is on, and the desk of an agent who has taken the conversation."""
     told = Told()
     async with host_page(stage) as address:
-        shop = await browser.new_page()
+        shop = await browser.new_page(**context)
         shop.on("pageerror", lambda error: told.lines.append(str(error)))
-        desk = await sign_in(await browser.new_context(), stage, told)
+        desk = await sign_in(await browser.new_context(**context), stage, told)
         widget = await open_widget(shop, address)
         await say(widget, "I want to talk to a person")
         await expect(desk.locator("#desk-board [data-conversation]")).to_have_count(1)
@@ -204,3 +207,38 @@ async def test_a_link_that_is_over_is_exchanged_for_a_fresh_one(stage: Stage, br
         async with shop.expect_download() as saved:
             await card.click()
         assert bytes_of(await (await saved.value).path()) == b"still here"
+
+
+async def violations(place: Page | Frame) -> list[Any]:
+    await place.evaluate(AXE)
+    return [(one["id"], [node["target"] for node in one["nodes"]]) for one in await place.evaluate(RUN)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nobody_is_shut_out_by_files(stage: Stage, browser: Browser, scheme: Any) -> None:
+    """Axe finds nothing where files wait, have failed, and stand in the conversation, on both sides."""
+    # axe sets inline styles while it measures, which the pages' policies would refuse.
+    seen = {"color_scheme": scheme, "reduced_motion": "reduce", "bypass_csp": True}
+    async with talking(stage, browser, **seen) as (widget, shop, desk):
+        files: list[Any] = [
+            {"name": "lamp.png", "mimeType": "image/png", "buffer": png(80, 60)},
+            {"name": "bill.pdf", "mimeType": "application/pdf", "buffer": PDF},
+        ]
+        failing = {"name": "run.exe", "mimeType": "application/pdf", "buffer": b"MZ\x90\x00\x00"}
+        picker, answer = widget.locator("input[type=file]"), desk.locator("#talk-foot input[type=file]")
+        await picker.set_input_files(files)
+        await expect(widget.locator(".file-chip.is-ready")).to_have_count(2)
+        await widget.get_by_role("textbox").press("Enter")
+        await expect(desk.locator("[data-transcript] .file-picture img")).to_be_visible()
+        await answer.set_input_files(files)
+        await expect(desk.locator(".tray-file.ready")).to_have_count(2)
+        await desk.get_by_label("Answer the visitor").press("Enter")
+        await expect(widget.locator(".from-agent .picture img")).to_be_visible()
+        await picker.set_input_files([*files, failing])
+        await expect(widget.locator(".file-chip.is-failed")).to_have_count(1)
+        await answer.set_input_files([*files, failing | {"buffer": bytes(200_001)}])
+        await expect(desk.locator(".tray-file.failed")).to_have_count(1)
+
+        frame = next(one for one in shop.frames if "/widget/frame/" in one.url)
+        assert await violations(frame) == []
+        assert await violations(desk) == []

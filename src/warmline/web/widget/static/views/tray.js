@@ -80,9 +80,9 @@ function picture(texts, one, href, fresh, preview) {
 }
 
 function card(texts, one, href, fresh) {
-  const size = texts.size(one.size);
-  const link = h("a", { class: "file-card", href: one.url && href(one.url), download: one.name, "aria-label": texts.t("files.download", { name: one.name, size }) },
-    icon("file"), h("span", { class: "file-text" }, h("span", { class: "file-name", dir: "auto" }, one.name), h("span", { class: "file-note" }, size)));
+  const link = h("a", { class: "file-card", href: one.url && href(one.url), download: one.name }, icon("file"),
+    h("span", { class: "file-text" }, h("span", { class: "file-name", dir: "auto" }, one.name), h("span", { class: "file-note" }, texts.size(one.size))),
+    h("span", { class: "hidden" }, `(${texts.t("files.download")})`));
   return guarded(link, one, href, fresh);
 }
 
