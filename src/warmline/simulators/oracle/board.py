@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from warmline.simulators.base import VendorRefusal
 from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
+from warmline.simulators.markup import as_read
 from warmline.simulators.oracle.state import Agent, Engagement, Post, Queue
 
 if TYPE_CHECKING:
@@ -152,6 +153,6 @@ class OracleBoard:
 
 def _line(post: Post) -> Line:
     side: Literal["visitor", "agent"] = "agent" if post.side == "agent" else "visitor"
-    return Line(
-        side=side, name=post.name, text=post.body, at=post.at, kind="HTML" if post.rich else "", files=post.files
-    )
+    # What an agent wrote as HTML stands here as it was written; what came as HTML is shown as his console renders it.
+    text = as_read(post.body) if post.rich and side == "visitor" else post.body
+    return Line(side=side, name=post.name, text=text, at=post.at, kind="HTML" if post.rich else "", files=post.files)
