@@ -40,6 +40,7 @@ lock: $(VENV)/.ready-dev ## write the lock files again after pyproject.toml chan
 docs: $(VENV)/.ready-dev ## write warmline.default.toml, docs/settings.md, docs/events.md and docs/desks/README.md again
 	@$(PY) tools/write_settings.py
 	@$(PY) tools/write_events.py
+	@$(PY) tools/write_protocol.py
 	@$(PY) tools/write_matrix.py
 
 clean: ## remove the virtual environment and the caches, never the data
