@@ -1,81 +1,16 @@
-"""The demo as somebody starts it: ``warmline demo`` in a process of its own, which may be killed and started again."""
+"""The demo in browsers: a visitor in the shop, an agent in the sample CRM, and what browsers complain about."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from playwright.async_api import BrowserContext, FrameLocator, Locator, Page, expect
-from tests.support.node import free_port
+from tests.support.demo import Demo
 
-START_S = 30.0
 SHOT_FOLDER = "screenshots"
-
-
-class Demo:
-    """One data folder and one port; ``file`` is its demo.json."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        # Of its own: while a killed demo is down, another one must not take its CRM's place.
-        self.crm_port = free_port()
-        self.base = f"http://127.0.0.1:{self.port}"
-        self.file: dict[str, str] = {}
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it; returns when shop and CRM answer."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("WARMLINE_")}
-        environment = inherited | {
-            "WARMLINE_PORT": str(self.port),
-            "WARMLINE_DATA": str(self.folder / "data"),
-            "CRM_PORT": str(self.crm_port),
-        }
-        with (self.folder / "demo.log").open("ab") as said:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "warmline", "demo"],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                cwd=self.folder,
-            )
-            self._until_it_answers(f"{self.base}/readyz")
-            self.file = json.loads((self.folder / "data" / "demo.json").read_text())
-            self._until_it_answers(self.file["crm_url"])
-
-    def _until_it_answers(self, address: str) -> None:
-        deadline = time.monotonic() + START_S
-        while True:
-            if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the demo did not start: {(self.folder / 'demo.log').read_text()[-4_000:]}")
-            with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(address, timeout=5):
-                return
-            time.sleep(0.02)  # a port that nobody listens on cannot be waited for
-
-    def kill(self) -> None:
-        """SIGKILL: nothing is finished, nothing is said."""
-        self._end(signal.SIGKILL)
-
-    def stop(self) -> None:
-        """SIGTERM, if it still runs."""
-        self._end(signal.SIGTERM)
-
-    def _end(self, number: signal.Signals) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(number)
-            self._process.wait(START_S)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.async_api import Browser, expect
-from tests.browser.demo import SHOT_FOLDER, Agent, Complaints, Demo, Visitor, new_tab, running_demo
+from tests.browser.demo import SHOT_FOLDER, Agent, Complaints, Visitor, new_tab, running_demo
+from tests.support.demo import Demo
 
 
 @pytest.fixture(scope="module")

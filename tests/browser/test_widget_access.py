@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Locator, expect
-from tests.browser.demo import Agent, Demo, Visitor, running_demo
+from tests.browser.demo import Agent, Visitor, running_demo
+from tests.support.demo import Demo
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 RUN = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.async_api import Browser, Page, WebSocketRoute, expect
-from tests.browser.demo import Agent, Complaints, Demo, Visitor, new_tab, running_demo
+from tests.browser.demo import Agent, Complaints, Visitor, new_tab, running_demo
+from tests.support.demo import Demo
 
 MARK = "() => document.querySelector('warmline-widget').shadowRoot.querySelector('.badge:not([hidden])')?.textContent"
 

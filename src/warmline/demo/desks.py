@@ -22,6 +22,7 @@ from warmline.simulators.registry import SIMULATORS
 _TICKETS = "gorgias"
 """A ticket may wait for hours: its connection has a sentence of its own for that."""
 _WAITING = "One moment, I am looking for a colleague."
+_HIGHEST_PORT = 65_000
 _STARTS_WITHIN_S = 60.0
 _LOOK_EVERY_S = 0.1
 _ANSWERS_WITHIN = aiohttp.ClientTimeout(total=10)
@@ -46,10 +47,16 @@ def chosen(names: Iterable[str]) -> list[str]:
 
 
 def choose_ports(kinds: Sequence[str], known: DemoFile | None, taken: Iterable[int]) -> dict[str, int]:
-    """A port for each: that of last time where it is free, else the simulator's own, else any.  Raises Unavailable."""
+    """A port for each: from ``DESK_PORT`` on if that is set, else that of last time where it is free, else its own or any.
+
+    Raises Unavailable.
+    """
     before, ports, taken = known.every_desk if known else {}, dict[str, int](), list(taken)
-    for kind in kinds:
-        wanted = [before[kind].port] if kind in before else []
+    named = os.environ.get("DESK_PORT", "")
+    first = int(named) if named.isascii() and named.isdigit() and 0 < int(named) < _HIGHEST_PORT else 0
+    for place, kind in enumerate(kinds):
+        wanted = [first + place] if first else []
+        wanted += [before[kind].port] if kind in before else []
         ports[kind] = free_port([*wanted, SIMULATORS[kind].port], f"the simulated {SIMULATORS[kind].title}", taken)
         taken.append(ports[kind])
     return ports
