@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from tests.platform.bucket import KEY_ID, REGION, SECRET, running_bucket
 from tests.support.files import PDF, png, send_file, try_upload, upload
 from tests.support.node import Stage, guest, staged
 from tests.support.pair import StorePair
@@ -314,6 +315,28 @@ async def test_what_nobody_sends_is_swept_up_after_a_day(sqlite_pair: StorePair)
             await files.get(loose["id"])
         assert (await files.get(bound["id"])).state == "bound"
         assert await files.read(bound["id"]) == b"x"
+
+
+async def test_a_bucket_serves_as_well_as_a_folder(sqlite_pair: StorePair) -> None:
+    async with running_bucket() as bucket:
+        kept_there: dict[str, Any] = {
+            "blobs_url": "s3://chat",
+            "blobs_endpoint": bucket.base,
+            "blobs_region": REGION,
+            "blobs_key_id": KEY_ID,
+            "blobs_secret": SECRET,
+        }
+        async with staged(sqlite_pair, **kept_there) as stage:
+            content = bytes(range(256)) * 4_000
+            reply, body = await shown_file(stage, "data.bin", content)
+            assert (reply.status, body) == (200, content)
+            assert list(bucket.objects.values()) == [content]
+            conversation = await stage.visit()
+            bucket.broken = 503
+            status, answer = await try_upload(stage, conversation, "a.txt", b"a")
+            assert (status, answer["code"]) == (503, "unavailable")
+            bucket.broken = 0
+            assert (await try_upload(stage, conversation, "a.txt", b"a"))[0] == 201
 
 
 async def test_a_scan_command_lets_in_refuses_and_fails_closed(sqlite_pair: StorePair, tmp_path: Path) -> None:

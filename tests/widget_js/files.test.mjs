@@ -79,6 +79,15 @@ test("taking a file out calls its upload off and lets its picture go", () => {
   assert.equal(changes(), before + 1);
 });
 
+test("a new conversation begins without the files of the one before", () => {
+  const { files, sent } = tray();
+  files.add([file("a"), file("b")]);
+  sent[0].on.onDone(stored("1"));
+  files.clear();
+  assert.deepEqual(files.items, []);
+  assert.deepEqual(sent.map((one) => one.aborted), [false, true]);
+});
+
 test("a link is fresh until shortly before its end", () => {
   const url = "/files/1/a.png?expires=2000&signature=k.x";
   assert.equal(isFresh(url, 1980 * 1000), true);

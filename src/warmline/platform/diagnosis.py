@@ -149,14 +149,19 @@ async def _bus(settings: Settings) -> Finding:
 
 async def _files(settings: Settings) -> Finding:
     about, folder = "files", settings.data / "files"
+    shared = settings.nats_url and not settings.blobs_url
     if not settings.blobs_url and not folder.exists():
-        return Finding("✓", about, f"{folder} does not exist yet; the first file makes it.")
-    blobs = open_blobs(settings, SystemClock())
-    try:
-        async with asyncio.timeout(_WAIT_S):
-            return Finding("✓", about, await blobs.check())
-    finally:
-        await blobs.stop()
+        sentence = f"{folder} does not exist yet; the first file makes it."
+    else:
+        blobs = open_blobs(settings, SystemClock())
+        try:
+            async with asyncio.timeout(_WAIT_S):
+                sentence = await blobs.check()
+        finally:
+            await blobs.stop()
+    if shared:
+        return Finding("!", about, f"{sentence} All processes must share it, or set WARMLINE_BLOBS_URL.")
+    return Finding("✓", about, sentence)
 
 
 async def _public_address(settings: Settings) -> list[Finding]:

@@ -38,6 +38,11 @@ export class Files {
     this.onChange();
   }
 
+  /** Another conversation has begun: what was uploaded for the one before does not belong to it. */
+  clear() {
+    for (const item of [...this.items]) this.remove(item.key);
+  }
+
   get uploading() {
     return this.items.some((item) => item.state === "uploading");
   }

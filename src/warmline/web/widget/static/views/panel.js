@@ -36,6 +36,10 @@ export class Panel {
     const { chat } = this;
     const { state, items } = chat;
     const held = document.activeElement;
+    if (this.shown.conversation !== state.conversation) {
+      if (this.shown.conversation) this.composer.files.clear();
+      this.shown.conversation = state.conversation;
+    }
     this.header.update(state);
     if (this.shown.status !== chat.status) this.banner.update(this.shown.status = chat.status);
     if (this.question.update(state)) this.asking = false;
