@@ -319,6 +319,7 @@ class Node:
             connections=self.connections,
             conversations=self.conversations,
             handoffs=self.handoffs,
+            outgoing=self.outgoing,
             ladders=self.ladders,
             listing=listing,
             parked=parked,

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import pytest
 from aiohttp import web
 from tests.support.journey import connect, lines, until, until_equal, until_said
 from tests.support.node import Stage, guest
@@ -158,6 +159,7 @@ class Bot:
     async def running(self) -> AsyncIterator[None]:
         application = web.Application()
         application.router.add_post("/callback", self._callback)
+        application.router.add_get("/transcript", self._transcript)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -178,9 +180,21 @@ class Bot:
         self.told.append(said)
         return web.json_response({})
 
+    async def _transcript(self, _request: web.Request) -> web.Response:
+        return web.json_response(TRANSCRIPT)
+
     def heard(self) -> list[str]:
         """States and texts, shortly."""
         return [one["value"]["state"] if one["type"] == "event" else one["text"] for one in self.told]
+
+
+TRANSCRIPT: dict[str, Any] = {
+    "activities": [
+        {"type": "conversationUpdate"},
+        {"type": "message", "text": "How can I help?", "from": {"id": "bot-1", "name": "Otto"}},
+        {"type": "message", "text": "My card is gone", "from": {"id": "u-7", "role": "user"}},
+    ]
+}
 
 
 @dataclass
@@ -225,13 +239,7 @@ INITIATE: dict[str, Any] = {
         {
             "name": "Transcript",
             "contentType": "application/json",
-            "content": {
-                "activities": [
-                    {"type": "conversationUpdate"},
-                    {"type": "message", "text": "How can I help?", "from": {"id": "bot-1", "name": "Otto"}},
-                    {"type": "message", "text": "My card is gone", "from": {"id": "u-7", "role": "user"}},
-                ]
-            },
+            "content": TRANSCRIPT,
         },
     ],
 }
@@ -280,6 +288,24 @@ async def test_a_bot_elsewhere_hands_over_and_gets_the_conversation_back(shared_
         again = await at.initiate("a-3")
         assert again != conversation
         await at.rig.until_waiting()
+
+
+@pytest.mark.parametrize(("path", "there"), [("/transcript", True), ("/nothing", False)])
+async def test_a_transcript_may_lie_elsewhere_and_does_not_hold_up_a_person(
+    shared_house: Stage, path: str, there: bool
+) -> None:
+    async with handing(shared_house) as at:
+        url = at.bot.url.replace("/callback", path)
+        attachment = {"name": "Transcript", "contentType": "application/json", "contentUrl": url}
+        status, _answer = await at.post(**INITIATE | {"attachments": [attachment]})
+        assert status == 200
+        attempt = await at.rig.until_waiting()
+        assert ("My card is gone" in at.rig.context(attempt)) == there
+        file = {"contentType": "image/png", "contentUrl": "https://bot.example/x.png", "name": "x.png"}
+        status, _answer = await at.post(type="message", attachments=[file, {"contentUrl": "data:,x"}])
+        assert status == 200
+        await at.rig.joins(attempt)
+        await until_equal(lambda: at.rig.heard(attempt), ["x.png: https://bot.example/x.png"])
 
 
 async def test_a_bot_hears_in_order_and_again_until_it_has_heard(shared_house: Stage) -> None:

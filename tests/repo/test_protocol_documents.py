@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import jsonschema_rs
 import msgspec
@@ -29,7 +30,8 @@ def test_each_has_an_example_that_fits_and_no_more_than_that_fits(name: str) -> 
     example = json.loads((EXAMPLES / f"{name}.json").read_text(encoding="utf-8"))
     validator = jsonschema_rs.validator_for(json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8")))
     assert validator.is_valid(example), [str(one) for one in validator.iter_errors(example)]
-    assert msgspec.convert(example, TYPES[name])
+    wanted: Any = TYPES[name]
+    msgspec.convert(example, wanted)
     assert not validator.is_valid({**example, "type": "another"})
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
+import structlog
 from litestar import post
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
@@ -20,10 +21,12 @@ from warmline.accounts.access import Scope
 from warmline.conversations import commands as c
 from warmline.conversations.commands import MAX_TEXT
 from warmline.journal.kinds import IdempotencyKey
-from warmline.kernel.errors import Invalid
+from warmline.kernel.errors import Invalid, WarmlineError
 from warmline.kernel.ids import uuid7
 from warmline.web.api.door import Call
 from warmline.web.api.values import Output, check_id
+
+log = structlog.get_logger(__name__)
 
 _TAGS = ["Handoff"]
 _PATH = "/connections/{connection_id:str}/activities"
@@ -32,7 +35,10 @@ _WRITE = {"scope": Scope.CONVERSATIONS_WRITE, "problems": (409, 422)}
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 _DETAIL_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_ADDRESS = re.compile(r"https?://[^\s]+", re.IGNORECASE)
 _MOST_DETAILS = 100
+_FETCH_S = 5.0
+_MOST_BYTES = 2_000_000
 _MOST_LINES = 1_000
 _LONGEST_DETAIL = 1_000
 
@@ -70,11 +76,15 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActivityAttachment(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Only the one named ``Transcript`` is read, from its ``content``; others are ignored, as the protocol says."""
+    """Of the event, only the one named ``Transcript`` is read, from ``content`` or ``contentUrl``; others are ignored.
+
+    Of a message, each with an address goes along as a line of the text.
+    """
 
     name: str | None = None
     content_type: str | None = None
     content: Any = None
+    content_url: Annotated[str, Meta(max_length=2_048)] | None = None
 
 
 class Activity(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -98,9 +108,10 @@ class Initiate(Activity, frozen=True, kw_only=True, tag="event"):
 
 
 class VisitorMessage(Activity, frozen=True, kw_only=True, tag="message"):
-    """What the visitor says while the handoff lasts."""
+    """What the visitor says while the handoff lasts: a text, files, or both."""
 
-    text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
+    text: Annotated[str, Meta(max_length=MAX_TEXT)] = ""
+    attachments: tuple[ActivityAttachment, ...] | None = None
 
 
 class VisitorTypes(Activity, frozen=True, kw_only=True, tag="typing"):
@@ -143,15 +154,13 @@ async def post_activity(call: Call, connection_id: FromPath[str], data: JSONBody
                 connection_id,
                 ref,
                 actor=actor,
-                lines=_lines(data),
+                lines=await _lines(call, data),
                 details=_details(data.value),
                 language=data.locale if data.locale and _LANGUAGE.fullmatch(data.locale) else "en",
                 key=key,
             )
         case VisitorMessage():
-            text = _INVISIBLE.sub("", data.text)
-            if not text.strip():
-                raise Invalid("The text is empty.", path="$.text", code="empty")
+            text = _text(data)
             found = await handoffs.say(connection_id, ref, text, actor=actor, key=key)
         case VisitorTypes():
             found = await handoffs.find(connection_id, ref)
@@ -166,24 +175,50 @@ def _key(connection_id: str, data: ActivityWanted) -> IdempotencyKey | None:
         return None
     # The bot's id of a conversation may be a telephone number, and keys outlive an erasure.
     known_as = hashlib.sha256(data.conversation.id.encode()).hexdigest()[:32]
-    said = data.text if isinstance(data, VisitorMessage) else type(data).__name__
+    said = _text(data) if isinstance(data, VisitorMessage) else type(data).__name__
     told = hashlib.sha256(said.encode()).hexdigest()
     return IdempotencyKey(scope=f"handoff:{connection_id}:{known_as}", key=data.id, body_hash=told)
 
 
-def _lines(data: Initiate) -> Sequence[c.HandedLine]:
+def _text(data: VisitorMessage) -> str:
+    links = [(one.name or "", one.content_url or "") for one in data.attachments or ()]
+    lines = [data.text, *(f"{name}: {url}" if name else url for name, url in links if _ADDRESS.match(url))]
+    text = _INVISIBLE.sub("", "\n".join(line for line in lines if line))
+    if not text.strip():
+        raise Invalid("A message has a text, or files at an http or https address.", path="$.text", code="empty")
+    return text[:MAX_TEXT]
+
+
+async def _lines(call: Call, data: Initiate) -> Sequence[c.HandedLine]:
     bot = data.from_.id if data.from_ else ""
     lines: list[c.HandedLine] = []
     for place, one in enumerate(data.attachments or ()):
-        if (one.name or "").lower() != "transcript" or one.content is None:
+        if (one.name or "").lower() != "transcript":
+            continue
+        content = one.content if one.content is not None else await _fetched(call, one.content_url)
+        if content is None:
             continue
         try:
-            transcript = msgspec.convert(one.content, Transcript)
+            transcript = msgspec.convert(content, Transcript)
         except msgspec.ValidationError as error:
             path = f"$.attachments[{place}].content"
             raise Invalid(f"This is no transcript: {error}.", path=path, code="transcript") from error
         lines += [line for said in transcript.activities if (line := _line(said, bot))]
     return lines[-_MOST_LINES:]
+
+
+async def _fetched(call: Call, url: str | None) -> Any:
+    """A transcript that lies elsewhere; None when it cannot be had: a person is worth more than what was said."""
+    if url is None:
+        return None
+    try:
+        reply = await call.at.outgoing.request("GET", url, timeout_s=_FETCH_S, max_bytes=_MOST_BYTES)
+        if reply.status != 200:
+            raise Invalid(f"It is answered with {reply.status}.")
+        return msgspec.json.decode(reply.body)
+    except (WarmlineError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        log.info("handoff.transcript_not_fetched", why=type(error).__name__)
+        return None
 
 
 def _line(said: Said, bot: str) -> c.HandedLine | None:

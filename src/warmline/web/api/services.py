@@ -17,6 +17,7 @@ from warmline.handover.handoff import Handoffs
 from warmline.handover.ladder import Ladders
 from warmline.handover.parked import Parked
 from warmline.kernel.clock import Clock
+from warmline.platform.http import Outgoing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Services:
     handoffs: Handoffs
     ladders: Ladders
     listing: Listing
+    outgoing: Outgoing
     parked: Parked
     widgets: Widgets
     public_url: str
