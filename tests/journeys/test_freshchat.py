@@ -121,7 +121,7 @@ async def test_the_visitor_ends_first_and_freshchat_is_told(shared_house: Stage)
 async def test_a_conversation_that_is_gone_on_with_is_not_ended_by_its_earlier_end(shared_house: Stage) -> None:
     async with freshchat(shared_house, one_conversation_per_topic=True) as (stage, rig, _id):
         conversation, first = await talk_with(stage, rig)
-        rig.webhooks.set(paused=True)
+        rig.vendor.webhooks.set(paused=True)
         await stage.frame(conversation, frame="end")
         await until(lambda: rig.is_over(first))
         await stage.until_stage(conversation, None)
@@ -129,7 +129,7 @@ async def test_a_conversation_that_is_gone_on_with_is_not_ended_by_its_earlier_e
         second = await rig.until_waiting()
         assert second == first
         await stage.until(conversation, lambda s: s.handover and s.handover.stage == "offered")
-        rig.webhooks.set(paused=False)
+        rig.vendor.webhooks.set(paused=False)
         await rig.vendor.webhooks.settled()
         await rig.joins(second)
         await stage.until_stage(conversation, "connected")
@@ -142,9 +142,9 @@ async def test_a_conversation_that_is_gone_on_with_is_not_ended_by_its_earlier_e
 async def test_what_is_said_after_an_end_that_nobody_heard_of_opens_it_again(shared_house: Stage) -> None:
     async with freshchat(shared_house, message_to_resolved="refused") as (stage, rig, _id):
         conversation, talk = await talk_with(stage, rig)
-        rig.webhooks.set(lose=True)
+        rig.vendor.webhooks.set(lose=True)
         await rig.ends(talk)
-        rig.webhooks.set(lose=False)
+        rig.vendor.webhooks.set(lose=False)
         await stage.say(conversation, "One more thing.")
         await until_equal(lambda: rig.heard(talk), ["One more thing."])
         assert not rig.is_over(talk)

@@ -6,25 +6,22 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Self
 
-from warmline.conformance.rig import SCRIPT, Rig, SeenFile, Step
+from warmline.conformance.rig import SCRIPT, SeenFile, Step
+from warmline.conformance.simulated import SimulatedRig
 from warmline.simulators.base import FILES
-from warmline.simulators.deliveries import Deliveries
 from warmline.simulators.dixa import DixaSimulator
 from warmline.simulators.dixa.state import Conversation
 from warmline.simulators.samples import PICTURE_NAME, picture
-from warmline.simulators.script import Kind
 
 _OPERATIONS = {Step.OPEN: "conversations.import", Step.SEND: "messages.add", Step.CLOSE: "conversations.close"}
 
 
-class DixaRig(Rig):
+class DixaRig(SimulatedRig[DixaSimulator]):
     """A talk is a conversation's number."""
 
     key: ClassVar[str] = "dixa"
+    operations: ClassVar[Mapping[Step, str]] = _OPERATIONS
     inert: ClassVar[frozenset[Step]] = frozenset({Step.LISTEN})
-
-    def __init__(self, dixa: DixaSimulator) -> None:
-        self.vendor = dixa
 
     @classmethod
     @asynccontextmanager
@@ -33,29 +30,18 @@ class DixaRig(Rig):
         async with DixaSimulator.running(script=SCRIPT) as dixa:
             yield cls(dixa)
 
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """As the guide says."""
-        return self.vendor.form()
+    def theirs(self, talk: str) -> int:
+        """A number."""
+        return int(talk)
 
     @property
     def wrong_credentials(self) -> Mapping[str, Any]:
         """Another token."""
         return {"api_token": "no-token-of-this-account"}
 
-    @property
-    def payload(self) -> str:
-        """The published one."""
-        return self.vendor.board().payload()
-
     async def subscribe(self, address: str) -> None:
         """A webhook for all events."""
         self.vendor.subscribe(address)
-
-    @property
-    def webhooks(self) -> Deliveries:
-        """The simulator's."""
-        return self.vendor.webhooks
 
     async def rotate_secret(self) -> Mapping[str, Any]:
         """Dixa shows a new one when a webhook is added again."""
@@ -65,28 +51,11 @@ class DixaRig(Rig):
         self.vendor.subscribe(old.url)
         return {"webhook_secret": self.vendor.secret}
 
-    def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
-        """By the operations of the API."""
-        self.vendor.trouble.next(_OPERATIONS[step], kind, times)
-
     # -- what the people there do --------------------------------------------------------------------------------
-
-    async def until_waiting(self, timeout_s: float = 15.0) -> str:
-        """In a queue."""
-        return str((await self.vendor.waiting(timeout_s=timeout_s)).id)
-
-    async def joins(self, talk: str, agent: int = 0) -> str:
-        """It is assigned."""
-        await self.vendor.agent_joins(int(talk), self.vendor.agents[agent])
-        return self.vendor.agents[agent].name
 
     async def says(self, talk: str, text: str, *, html: bool = False) -> None:
         """As text or as HTML."""
         await self.vendor.agent_says(int(talk), text, content_type="Html" if html else "Text")
-
-    async def ends(self, talk: str) -> None:
-        """It is closed."""
-        await self.vendor.close(int(talk))
 
     async def types(self, talk: str) -> None:
         """Dixa tells the beginning."""
@@ -106,15 +75,7 @@ class DixaRig(Rig):
         """Closed before anybody has taken it: abandoned."""
         await self.vendor.close(int(talk))
 
-    async def vanishes(self, talk: str) -> None:
-        """No event tells of it."""
-        await self.vendor.disappear(int(talk))
-
     # -- what the people there see -------------------------------------------------------------------------------
-
-    def talks(self) -> Sequence[str]:
-        """Conversations."""
-        return [str(one.id) for one in self.vendor.conversations]
 
     def heard(self, talk: str) -> Sequence[str]:
         """Inbound lines that were not imported."""

@@ -6,24 +6,21 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Self
 
-from warmline.conformance.rig import SCRIPT, NotAtThisVendor, Rig, SeenFile, Step
-from warmline.simulators.deliveries import Deliveries
+from warmline.conformance.rig import SCRIPT, NotAtThisVendor, SeenFile, Step
+from warmline.conformance.simulated import SimulatedRig
 from warmline.simulators.freshchat import Assumptions, FreshchatSimulator
 from warmline.simulators.freshchat.state import RESOLVED, Conversation, Message
 from warmline.simulators.samples import PICTURE_NAME, picture
-from warmline.simulators.script import Kind
 
 _OPERATIONS = {Step.OPEN: "conversations.start", Step.SEND: "messages.send", Step.CLOSE: "conversations.change"}
 
 
-class FreshchatRig(Rig):
+class FreshchatRig(SimulatedRig[FreshchatSimulator]):
     """A talk is a conversation's GUID."""
 
     key: ClassVar[str] = "freshchat"
+    operations: ClassVar[Mapping[Step, str]] = _OPERATIONS
     inert: ClassVar[frozenset[Step]] = frozenset({Step.LISTEN})
-
-    def __init__(self, freshchat: FreshchatSimulator) -> None:
-        self.vendor = freshchat
 
     @classmethod
     @asynccontextmanager
@@ -33,58 +30,26 @@ class FreshchatRig(Rig):
             yield cls(freshchat)
 
     @property
-    def settings(self) -> Mapping[str, Any]:
-        """As the guide says; the key as it is pasted into one line."""
-        return self.vendor.form()
-
-    @property
     def wrong_credentials(self) -> Mapping[str, Any]:
         """Another token."""
         return {"api_token": "no-token-of-this-account"}
 
-    @property
-    def payload(self) -> str:
-        """The published one."""
-        return self.vendor.board().payload()
-
     async def subscribe(self, address: str) -> None:
         """The account's one webhook."""
         self.vendor.webhook_url = address
-
-    @property
-    def webhooks(self) -> Deliveries:
-        """The simulator's."""
-        return self.vendor.webhooks
 
     async def rotate_secret(self) -> Mapping[str, Any]:
         """Another pair of keys."""
         self.vendor.rotate_key()
         return {"public_key": self.vendor.public_key_line}
 
-    def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
-        """By the operations of the API."""
-        self.vendor.trouble.next(_OPERATIONS[step], kind, times)
-
     # -- what the people there do --------------------------------------------------------------------------------
-
-    async def until_waiting(self, timeout_s: float = 15.0) -> str:
-        """Open, and nobody has it."""
-        return (await self.vendor.waiting(timeout_s=timeout_s)).id
-
-    async def joins(self, talk: str, agent: int = 0) -> str:
-        """It is assigned."""
-        await self.vendor.agent_joins(talk, self.vendor.agents[agent])
-        return self.vendor.agents[agent].name
 
     async def says(self, talk: str, text: str, *, html: bool = False) -> None:
         """Agents of Freshchat write plain text."""
         if html:
             raise NotAtThisVendor(talk)
         await self.vendor.agent_says(talk, text)
-
-    async def ends(self, talk: str) -> None:
-        """It is resolved."""
-        await self.vendor.close(talk)
 
     async def sends_file(self, talk: str) -> tuple[str, bytes]:
         """A file part."""
@@ -95,15 +60,7 @@ class FreshchatRig(Rig):
         """To another group."""
         await self.vendor.transfer_to_group(talk, self.vendor.groups[1])
 
-    async def vanishes(self, talk: str) -> None:
-        """No event tells of it."""
-        await self.vendor.disappear(talk)
-
     # -- what the people there see -------------------------------------------------------------------------------
-
-    def talks(self) -> Sequence[str]:
-        """Conversations."""
-        return [one.id for one in self.vendor.conversations]
 
     def heard(self, talk: str) -> Sequence[str]:
         """The user's lines behind the first one, which tells what was said before."""

@@ -6,27 +6,24 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Self
 
-from warmline.conformance.rig import SCRIPT, Rig, SeenFile, Step
+from warmline.conformance.rig import SCRIPT, SeenFile, Step
+from warmline.conformance.simulated import SimulatedRig
 from warmline.desks.gorgias.inbound import TEMPLATE, TRIGGERS
 from warmline.desks.gorgias.settings import SECRET_HEADER
-from warmline.simulators.deliveries import Deliveries
 from warmline.simulators.gorgias import Assumptions, GorgiasSimulator
 from warmline.simulators.gorgias.state import Message, Ticket
 from warmline.simulators.samples import PICTURE_NAME, picture
-from warmline.simulators.script import Kind
 
 _OPERATIONS = {Step.OPEN: "tickets.create", Step.SEND: "messages.create", Step.CLOSE: "tickets.change"}
 
 
-class GorgiasRig(Rig):
+class GorgiasRig(SimulatedRig[GorgiasSimulator]):
     """A talk is a ticket's number.  The account merges tickets, but for the tag that the guide's rule excludes."""
 
     key: ClassVar[str] = "gorgias"
+    operations: ClassVar[Mapping[Step, str]] = _OPERATIONS
     inert: ClassVar[frozenset[Step]] = frozenset({Step.LISTEN})
     repeats_reports: ClassVar[bool] = False
-
-    def __init__(self, gorgias: GorgiasSimulator) -> None:
-        self.vendor = gorgias
 
     @classmethod
     @asynccontextmanager
@@ -40,30 +37,19 @@ class GorgiasRig(Rig):
         async with running as gorgias:
             yield cls(gorgias)
 
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """As the guide says."""
-        return self.vendor.form()
+    def theirs(self, talk: str) -> int:
+        """A number."""
+        return int(talk)
 
     @property
     def wrong_credentials(self) -> Mapping[str, Any]:
         """Another key."""
         return {"api_key": "no-key-of-this-account"}
 
-    @property
-    def payload(self) -> str:
-        """With the visitor's address and a team."""
-        return self.vendor.board().payload()
-
     async def subscribe(self, address: str) -> None:
         """The HTTP integration as the guide shows it."""
         headers = {SECRET_HEADER: self.vendor.secret}
         self.vendor.subscribe(address, TRIGGERS, form=dict(TEMPLATE), headers=headers)
-
-    @property
-    def webhooks(self) -> Deliveries:
-        """The simulator's."""
-        return self.vendor.webhooks
 
     async def rotate_secret(self) -> Mapping[str, Any]:
         """An administrator enters another one on both sides."""
@@ -73,28 +59,11 @@ class GorgiasRig(Rig):
         await self.subscribe(old.http.url)
         return {"webhook_secret": self.vendor.secret}
 
-    def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
-        """By the operations of the API."""
-        self.vendor.trouble.next(_OPERATIONS[step], kind, times)
-
     # -- what the people there do --------------------------------------------------------------------------------
-
-    async def until_waiting(self, timeout_s: float = 15.0) -> str:
-        """Nobody has it."""
-        return str((await self.vendor.waiting(timeout_s=timeout_s)).id)
-
-    async def joins(self, talk: str, agent: int = 0) -> str:
-        """It is assigned."""
-        await self.vendor.agent_joins(int(talk), self.vendor.agents[agent])
-        return self.vendor.agents[agent].name
 
     async def says(self, talk: str, text: str, *, html: bool = False) -> None:
         """A public reply."""
         await self.vendor.agent_says(int(talk), text, html=text if html else "")
-
-    async def ends(self, talk: str) -> None:
-        """It is closed."""
-        await self.vendor.close(int(talk))
 
     async def sends_file(self, talk: str) -> tuple[str, bytes]:
         """Attached to a reply."""
@@ -109,15 +78,7 @@ class GorgiasRig(Rig):
         """It is closed without an answer."""
         await self.vendor.close(int(talk))
 
-    async def vanishes(self, talk: str) -> None:
-        """No event tells of it."""
-        await self.vendor.disappear(int(talk))
-
     # -- what the people there see -------------------------------------------------------------------------------
-
-    def talks(self) -> Sequence[str]:
-        """Tickets."""
-        return [str(one.id) for one in self.vendor.conversations]
 
     def heard(self, talk: str) -> Sequence[str]:
         """The customer's messages that came after the ticket."""

@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Self
 
-from warmline.conformance.rig import SCRIPT, NotAtThisVendor, Rig, SeenFile, Step
-from warmline.simulators.deliveries import Deliveries
+from warmline.conformance.rig import SCRIPT, NotAtThisVendor, SeenFile, Step
+from warmline.conformance.simulated import SimulatedRig
 from warmline.simulators.kustomer import Assumptions, KustomerSimulator
 from warmline.simulators.kustomer.state import Conversation
 from warmline.simulators.samples import PICTURE_NAME, picture
-from warmline.simulators.script import Kind
 
 _OPERATIONS = {Step.OPEN: "chat.handoff", Step.SEND: "chat.message", Step.CLOSE: "conversations.change"}
 _ROLES = tuple(
@@ -33,14 +32,12 @@ _ROLES = tuple(
 """What the guide tells an administrator to give the key, and no more."""
 
 
-class KustomerRig(Rig):
+class KustomerRig(SimulatedRig[KustomerSimulator]):
     """A talk is a conversation's id."""
 
     key: ClassVar[str] = "kustomer"
+    operations: ClassVar[Mapping[Step, str]] = _OPERATIONS
     inert: ClassVar[frozenset[Step]] = frozenset({Step.LISTEN})
-
-    def __init__(self, kustomer: KustomerSimulator) -> None:
-        self.vendor = kustomer
 
     @classmethod
     @asynccontextmanager
@@ -51,19 +48,9 @@ class KustomerRig(Rig):
             yield cls(kustomer)
 
     @property
-    def settings(self) -> Mapping[str, Any]:
-        """As the guide says."""
-        return self.vendor.form()
-
-    @property
     def wrong_credentials(self) -> Mapping[str, Any]:
         """Another key."""
         return {"api_key": "no-key-of-this-organisation"}
-
-    @property
-    def payload(self) -> str:
-        """The published one, to the second queue."""
-        return self.vendor.board().payload()
 
     @property
     def payload_without_queue(self) -> str:
@@ -74,11 +61,6 @@ class KustomerRig(Rig):
         """A webhook for conversations and messages."""
         self.vendor.subscribe(address)
 
-    @property
-    def webhooks(self) -> Deliveries:
-        """The simulator's."""
-        return self.vendor.webhooks
-
     async def rotate_secret(self) -> Mapping[str, Any]:
         """Kustomer shows a new token when a webhook is added again."""
         (old,) = self.vendor.subscriptions
@@ -87,30 +69,13 @@ class KustomerRig(Rig):
         self.vendor.subscribe(old.url)
         return {"webhook_token": self.vendor.secret}
 
-    def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
-        """By the operations of the API."""
-        self.vendor.trouble.next(_OPERATIONS[step], kind, times)
-
     # -- what the people there do --------------------------------------------------------------------------------
-
-    async def until_waiting(self, timeout_s: float = 15.0) -> str:
-        """In a queue."""
-        return (await self.vendor.waiting(timeout_s=timeout_s)).id
-
-    async def joins(self, talk: str, agent: int = 0) -> str:
-        """It is assigned."""
-        await self.vendor.agent_joins(talk, self.vendor.agents[agent])
-        return self.vendor.agents[agent].name
 
     async def says(self, talk: str, text: str, *, html: bool = False) -> None:
         """As text."""
         if html:
             raise NotAtThisVendor("chat lines have no markup")
         await self.vendor.agent_says(talk, text)
-
-    async def ends(self, talk: str) -> None:
-        """It is done."""
-        await self.vendor.close(talk)
 
     async def sends_file(self, talk: str) -> tuple[str, bytes]:
         """Uploaded to Kustomer."""
@@ -125,15 +90,7 @@ class KustomerRig(Rig):
         """It is done before anybody has taken it."""
         await self.vendor.close(talk)
 
-    async def vanishes(self, talk: str) -> None:
-        """No event tells of it."""
-        await self.vendor.disappear(talk)
-
     # -- what the people there see -------------------------------------------------------------------------------
-
-    def talks(self) -> Sequence[str]:
-        """Conversations."""
-        return [one.id for one in self.vendor.conversations]
 
     def heard(self, talk: str) -> Sequence[str]:
         """Inbound lines that were not handed off."""

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from warmline.conformance.case import NotApplicable
-from warmline.conformance.rig import SCRIPT, Rig, SeenFile, Step
+from warmline.conformance.rig import SCRIPT, SeenFile, Step
+from warmline.conformance.simulated import SimulatedRig
 from warmline.simulators.oracle import Assumptions, OracleSimulator
 from warmline.simulators.oracle.state import Engagement
 from warmline.simulators.samples import PICTURE_NAME, picture
@@ -27,13 +28,11 @@ _READING = Assumptions(greeting=False, lost_answer="again")
 here it is, and the adapter's own story tells the other reading."""
 
 
-class OracleRig(Rig):
+class OracleRig(SimulatedRig[OracleSimulator]):
     """A talk is an engagement's number."""
 
     key: ClassVar[str] = "oracle"
-
-    def __init__(self, oracle: OracleSimulator) -> None:
-        self.vendor = oracle
+    operations: ClassVar[Mapping[Step, str]] = _OPERATIONS
 
     @classmethod
     @asynccontextmanager
@@ -43,10 +42,9 @@ class OracleRig(Rig):
         async with OracleSimulator.running(script=SCRIPT, assumptions=assumptions) as oracle:
             yield cls(oracle)
 
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """As the guide says.  The chat server is on the site's own host, so no domain has to be entered."""
-        return self.vendor.form()
+    def theirs(self, talk: str) -> int:
+        """A number."""
+        return int(talk)
 
     @property
     def wrong_credentials(self) -> Mapping[str, Any]:
@@ -54,34 +52,20 @@ class OracleRig(Rig):
         return {"password": "not-the-password"}
 
     @property
-    def payload(self) -> str:
-        """The published one."""
-        return self.vendor.board().payload()
+    def webhooks(self) -> None:
+        """Oracle calls nobody."""
 
     def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
         """By the operations of the chat.  A beginning or a line whose answer is lost stands there twice: the guide says so."""
         if kind is Kind.LOST and step in {Step.OPEN, Step.SEND}:
             raise NotApplicable("Oracle recognises no repetition, and cannot be asked what it has")
-        self.vendor.trouble.next(_OPERATIONS[step], kind, times)
+        super().trouble(step, kind, times)
 
     # -- what the people there do --------------------------------------------------------------------------------
-
-    async def until_waiting(self, timeout_s: float = 15.0) -> str:
-        """In a queue."""
-        return str((await self.vendor.waiting(timeout_s=timeout_s)).id)
-
-    async def joins(self, talk: str, agent: int = 0) -> str:
-        """As the lead agent."""
-        await self.vendor.agent_joins(int(talk), self.vendor.agents[agent])
-        return self.vendor.agents[agent].name
 
     async def says(self, talk: str, text: str, *, html: bool = False) -> None:
         """What is text goes out as HTML all the same: the console does that."""
         await self.vendor.agent_says(int(talk), text, html=html)
-
-    async def ends(self, talk: str) -> None:
-        """The agent concludes."""
-        await self.vendor.close(int(talk))
 
     async def types(self, talk: str) -> None:
         """RESPONDING, each time anew."""
@@ -105,15 +89,7 @@ class OracleRig(Rig):
         """The queue has waited long enough."""
         await self.vendor.conclude(int(talk), "QUEUE_TIMEOUT")
 
-    async def vanishes(self, talk: str) -> None:
-        """Nothing tells of it."""
-        await self.vendor.disappear(int(talk))
-
     # -- what the people there see -------------------------------------------------------------------------------
-
-    def talks(self) -> Sequence[str]:
-        """Engagements."""
-        return [str(one.id) for one in self.vendor.conversations]
 
     def heard(self, talk: str) -> Sequence[str]:
         """What was posted as text: the transcript comes as HTML."""

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Self
 
-from warmline.conformance.rig import SCRIPT, Habits, NotAtThisVendor, Rig, SeenFile, Step
+from warmline.conformance.rig import SCRIPT, NotAtThisVendor, SeenFile, Step
+from warmline.conformance.simulated import SimulatedRig
 from warmline.simulators.base import FILES
 from warmline.simulators.salesforce import Assumptions, SalesforceSimulator
 from warmline.simulators.salesforce.state import Conversation, Entry
 from warmline.simulators.samples import PICTURE_NAME, picture
-from warmline.simulators.script import Kind
 
 _OPERATIONS = {
     Step.OPEN: "conversation.start",
@@ -21,13 +21,11 @@ _OPERATIONS = {
 }
 
 
-class SalesforceRig(Rig):
+class SalesforceRig(SimulatedRig[SalesforceSimulator]):
     """A talk is a conversation's id.  The visitor's first message holds what was said before."""
 
     key: ClassVar[str] = "salesforce"
-
-    def __init__(self, salesforce: SalesforceSimulator) -> None:
-        self.vendor = salesforce
+    operations: ClassVar[Mapping[Step, str]] = _OPERATIONS
 
     @classmethod
     @asynccontextmanager
@@ -37,49 +35,17 @@ class SalesforceRig(Rig):
             yield cls(salesforce)
 
     @property
-    def settings(self) -> Mapping[str, Any]:
-        """As the guide says."""
-        return self.vendor.form()
-
-    @property
     def wrong_credentials(self) -> Mapping[str, Any]:
         """Another org."""
         return {"org_id": "00D000000000000"}
 
-    @property
-    def payload(self) -> str:
-        """The published one, with a detail."""
-        return self.vendor.board().payload()
-
-    @property
-    def webhooks(self) -> Habits:
-        """The stream's habits."""
-        return self.vendor.webhooks
-
-    def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
-        """By the operations of the API."""
-        self.vendor.trouble.next(_OPERATIONS[step], kind, times)
-
     # -- what the people there do --------------------------------------------------------------------------------
-
-    async def until_waiting(self, timeout_s: float = 15.0) -> str:
-        """In a queue."""
-        return (await self.vendor.waiting(timeout_s=timeout_s)).id
-
-    async def joins(self, talk: str, agent: int = 0) -> str:
-        """The rep accepts it."""
-        await self.vendor.agent_joins(talk, self.vendor.agents[agent])
-        return self.vendor.agents[agent].name
 
     async def says(self, talk: str, text: str, *, html: bool = False) -> None:
         """As plain text, which is all there is."""
         if html:
             raise NotAtThisVendor(talk)
         await self.vendor.agent_says(talk, text)
-
-    async def ends(self, talk: str) -> None:
-        """The session ends."""
-        await self.vendor.close(talk)
 
     async def types(self, talk: str) -> None:
         """A rep begins to type."""
@@ -103,15 +69,7 @@ class SalesforceRig(Rig):
         """Routing fails."""
         await self.vendor.fail_routing(talk)
 
-    async def vanishes(self, talk: str) -> None:
-        """No event tells of it."""
-        await self.vendor.disappear(talk)
-
     # -- what the people there see -------------------------------------------------------------------------------
-
-    def talks(self) -> Sequence[str]:
-        """Conversations."""
-        return [one.id for one in self.vendor.conversations]
 
     def heard(self, talk: str) -> Sequence[str]:
         """The visitor's messages but for the first."""

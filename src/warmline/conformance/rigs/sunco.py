@@ -6,23 +6,21 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Self
 
-from warmline.conformance.rig import SCRIPT, Habits, Rig, SeenFile, Step
+from warmline.conformance.rig import SCRIPT, SeenFile, Step
+from warmline.conformance.simulated import SimulatedRig
 from warmline.simulators.samples import PICTURE_NAME, picture
-from warmline.simulators.script import Kind
 from warmline.simulators.sunco import SuncoSimulator
 from warmline.simulators.sunco.state import Conversation, Message
 
 _OPERATIONS = {Step.OPEN: "conversations.create", Step.SEND: "messages.post", Step.CLOSE: "control.release"}
 
 
-class SuncoRig(Rig):
+class SuncoRig(SimulatedRig[SuncoSimulator]):
     """A talk is a conversation's id."""
 
     key: ClassVar[str] = "sunco"
+    operations: ClassVar[Mapping[Step, str]] = _OPERATIONS
     inert: ClassVar[frozenset[Step]] = frozenset({Step.LISTEN})
-
-    def __init__(self, vendor: SuncoSimulator) -> None:
-        self.vendor = vendor
 
     @classmethod
     @asynccontextmanager
@@ -32,28 +30,13 @@ class SuncoRig(Rig):
             yield cls(vendor)
 
     @property
-    def settings(self) -> Mapping[str, Any]:
-        """As the guide says."""
-        return self.vendor.form()
-
-    @property
     def wrong_credentials(self) -> Mapping[str, Any]:
         """Another secret of the key."""
         return {"key_secret": "no-secret-of-this-app"}
 
-    @property
-    def payload(self) -> str:
-        """To the second group, with a field of the ticket."""
-        return self.vendor.board().payload()
-
     async def subscribe(self, address: str) -> None:
         """A webhook of the custom integration."""
         self.vendor.subscribe(address)
-
-    @property
-    def webhooks(self) -> Habits:
-        """The simulator's."""
-        return self.vendor.webhooks
 
     async def rotate_secret(self) -> Mapping[str, Any]:
         """A webhook that is added again has another secret."""
@@ -63,29 +46,12 @@ class SuncoRig(Rig):
         self.vendor.subscribe(old.target)
         return {"webhook_secret": self.vendor.secret}
 
-    def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
-        """By the operations of the API."""
-        self.vendor.trouble.next(_OPERATIONS[step], kind, times)
-
     # -- what the people there do --------------------------------------------------------------------------------
-
-    async def until_waiting(self, timeout_s: float = 15.0) -> str:
-        """With a ticket that nobody has."""
-        return (await self.vendor.waiting(timeout_s=timeout_s)).id
-
-    async def joins(self, talk: str, agent: int = 0) -> str:
-        """The ticket is taken, of which nobody hears before he writes."""
-        await self.vendor.agent_joins(talk, self.vendor.agents[agent])
-        return self.vendor.agents[agent].name
 
     async def says(self, talk: str, text: str, *, html: bool = False) -> None:
         """As text, or with a formatted form besides a plain one."""
         plain, formatted = ("Formatted: the lamp", text) if html else (text, "")
         await self.vendor.agent_says(talk, plain, html=formatted)
-
-    async def ends(self, talk: str) -> None:
-        """The ticket is closed."""
-        await self.vendor.close(talk)
 
     async def sends_file(self, talk: str) -> tuple[str, bytes]:
         """A picture with its address."""
@@ -100,15 +66,7 @@ class SuncoRig(Rig):
         """The ticket is closed before anybody has taken it."""
         await self.vendor.close(talk)
 
-    async def vanishes(self, talk: str) -> None:
-        """No event tells of it."""
-        await self.vendor.disappear(talk)
-
     # -- what the people there see -------------------------------------------------------------------------------
-
-    def talks(self) -> Sequence[str]:
-        """Conversations."""
-        return [one.id for one in self.vendor.conversations]
 
     def heard(self, talk: str) -> Sequence[str]:
         """What the user said, files apart."""
