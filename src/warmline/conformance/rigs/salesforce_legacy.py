@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Self
 
-from warmline.conformance.rig import SCRIPT, NotAtThisVendor, Rig, SeenFile, Step
+from warmline.conformance.rig import SCRIPT, NotAtThisVendor, SeenFile, Step
+from warmline.conformance.simulated import SimulatedRig
 from warmline.simulators.salesforce_legacy import Assumptions, SalesforceLegacySimulator
 from warmline.simulators.salesforce_legacy.state import Chat
-from warmline.simulators.script import Kind
 
 _OPERATIONS = {
     Step.OPEN: "chat.request",
@@ -19,13 +19,11 @@ _OPERATIONS = {
 }
 
 
-class SalesforceLegacyRig(Rig):
+class SalesforceLegacyRig(SimulatedRig[SalesforceLegacySimulator]):
     """A talk is a session's id.  Agents send no files, and what they write is text."""
 
     key: ClassVar[str] = "salesforce_legacy"
-
-    def __init__(self, salesforce: SalesforceLegacySimulator) -> None:
-        self.vendor = salesforce
+    operations: ClassVar[Mapping[Step, str]] = _OPERATIONS
 
     @classmethod
     @asynccontextmanager
@@ -36,44 +34,21 @@ class SalesforceLegacyRig(Rig):
             yield cls(salesforce)
 
     @property
-    def settings(self) -> Mapping[str, Any]:
-        """As the guide says."""
-        return self.vendor.form()
-
-    @property
     def wrong_credentials(self) -> Mapping[str, Any]:
         """An address where no chat lives: the protocol has no credentials but those of each session."""
         return {"chat_url": f"{self.vendor.url}/elsewhere"}
 
     @property
-    def payload(self) -> str:
-        """The published one, with a detail."""
-        return self.vendor.board().payload()
-
-    def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
-        """By the nouns of the API."""
-        self.vendor.trouble.next(_OPERATIONS[step], kind, times)
+    def webhooks(self) -> None:
+        """None: events have no ids, so what comes twice cannot be told from what is said twice."""
 
     # -- what the people there do --------------------------------------------------------------------------------
-
-    async def until_waiting(self, timeout_s: float = 15.0) -> str:
-        """At a button."""
-        return (await self.vendor.waiting(timeout_s=timeout_s)).id
-
-    async def joins(self, talk: str, agent: int = 0) -> str:
-        """The agent accepts it."""
-        await self.vendor.agent_joins(talk, self.vendor.agents[agent])
-        return self.vendor.agents[agent].name
 
     async def says(self, talk: str, text: str, *, html: bool = False) -> None:
         """As plain text, which is all there is."""
         if html:
             raise NotAtThisVendor(talk)
         await self.vendor.agent_says(talk, text)
-
-    async def ends(self, talk: str) -> None:
-        """The agent ends it."""
-        await self.vendor.close(talk)
 
     async def types(self, talk: str) -> None:
         """An agent begins to type, each time anew."""
@@ -92,15 +67,7 @@ class SalesforceLegacyRig(Rig):
         """The request fails."""
         await self.vendor.fail(talk)
 
-    async def vanishes(self, talk: str) -> None:
-        """Nothing tells of it."""
-        await self.vendor.disappear(talk)
-
     # -- what the people there see -------------------------------------------------------------------------------
-
-    def talks(self) -> Sequence[str]:
-        """Chats."""
-        return [one.id for one in self.vendor.conversations]
 
     def heard(self, talk: str) -> Sequence[str]:
         """What was said in the chat."""
