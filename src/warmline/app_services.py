@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from warmline.handover.diagnostics import Reporter
 from warmline.handover.preview import Previews
+from warmline.simulators.registry import SIMULATORS
 from warmline.web.console.administration import Administration
 from warmline.web.console.desk_surface import DeskServices
 
@@ -27,6 +28,7 @@ def administration_of(node: Node, listing: Listing, parked: Parked) -> Administr
         deadlines=node.deadlines,
         reporter=Reporter(node.journal, node.clock, node.connections),
         previews=Previews(node.journal, node.connections, node.files_out),
+        simulators={name: one.port for name, one in SIMULATORS.items()},
     )
 
 

@@ -12,6 +12,7 @@ from tests.web.console.person import Person, signed_in
 
 from warmline.accounts.model import Role
 from warmline.accounts.tables import audit
+from warmline.simulators.registry import SIMULATORS
 
 LIST = "/console/connections"
 _SECRET = re.compile(r'id="secret-signing_secret"[^>]*><code>([^<]+)<')
@@ -46,6 +47,17 @@ async def actions(stage: Stage, object_id: str) -> list[str]:
     """What the audit log says was done to an object, in order."""
     query = sa.select(audit.c.action).where(audit.c.object_id == object_id).order_by(audit.c.id)
     return list(await stage.node.journal.read(lambda conn: conn.execute(query).scalars().all()))
+
+
+async def test_whoever_has_no_account_is_told_of_the_simulator(shared_sqlite_house: Stage) -> None:
+    async with guest(shared_sqlite_house) as stage, signed_in(stage) as admin:
+        for kind in stage.node.connections.kinds:
+            page = (await admin.get(f"{LIST}/new?kind={kind}")).text
+            told = re.search(r'<p class="[^"]*" id="simulator">(.*?)</p>', page)
+            assert (told is not None) == (kind in SIMULATORS), kind
+            if told:
+                assert f"<code>warmline simulate {kind}</code>" in told[1]
+                assert f"WARMLINE_ALLOW_PRIVATE_TARGETS=127.0.0.1:{SIMULATORS[kind].port}<" in told[1]
 
 
 async def test_the_form_of_the_kind_is_drawn_and_faults_stand_at_their_fields(sqlite_pair: StorePair) -> None:

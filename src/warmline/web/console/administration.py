@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,7 +27,10 @@ _MOST = 2_000
 
 @dataclass(frozen=True, kw_only=True)
 class Administration:
-    """The services behind the pages.  ``deadlines`` are the installation's, shown where a rung names none."""
+    """The services behind the pages.  ``deadlines`` are the installation's, shown where a rung names none.
+
+    ``simulators`` has the port of each kind of desk that can be tried without an account.
+    """
 
     connections: Connections
     widgets: Widgets
@@ -38,6 +41,7 @@ class Administration:
     deadlines: Deadlines
     reporter: Reporter
     previews: Previews
+    simulators: Mapping[str, int]
 
     async def all_widgets(self) -> list[Widget]:
         """Every widget, disabled ones included, in the order they were made (at most 2,000)."""

@@ -277,6 +277,7 @@ async def _new_page(visit: Visit, form: Form, status: int = 200) -> Response[str
         form=form,
         kinds=at.connections.kinds,
         kind=kind,
+        simulator_port=at.simulators.get(kind.key) if kind else None,
         fields=connections_form.draw(kind, form) if kind else [],
         name=form.text("name", kind.manifest.title if kind else ""),
         bots=[(bot.id, bot.name, bot.id) for bot in bots],
