@@ -201,3 +201,27 @@ def test_comparison_takes_texts_and_bytes() -> None:
     assert same("é", "é".encode())
     assert not same("a", "b")
     assert not same("a", "aa")
+
+
+def test_a_tag_proves_one_thing_for_one_purpose(tmp_path: Path) -> None:
+    ring = Keyring.open(tmp_path)
+    tag = ring.tag(b"file 1", "link")
+    assert ring.tag_matches(tag, b"file 1", "link")
+    assert ring.tag(b"file 1", "link") == tag
+    for other, context in ((b"file 2", "link"), (b"file 1", "cookie")):
+        assert not ring.tag_matches(tag, other, context)
+    for forged in ("", ".", tag[:-1], tag.partition(".")[2], "k0." + tag.partition(".")[2], "\u0661." + tag):
+        assert not ring.tag_matches(forged, b"file 1", "link")
+
+
+def test_tags_live_as_long_as_their_key_also_in_another_process(tmp_path: Path) -> None:
+    ring, other = Keyring.open(tmp_path), Keyring.open(tmp_path)
+    before = ring.tag(b"x", "link")
+    ring.rotate()
+    after = ring.tag(b"x", "link")
+    assert before != after
+    assert other.tag_matches(after, b"x", "link")
+    assert ring.tag_matches(before, b"x", "link")
+    ring.retire()
+    assert not ring.tag_matches(before, b"x", "link")
+    assert ring.tag_matches(after, b"x", "link")

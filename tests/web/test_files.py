@@ -17,6 +17,7 @@ from tests.support.files import PDF, png, send_file, try_upload, upload
 from tests.support.node import Stage, guest, staged
 from tests.support.pair import StorePair
 from tests.web.console.desk_agent import only_our_desk, signed_in, waiting
+from warmline.conversations.attachment_tables import attachments
 from warmline.conversations.events import MessagePosted
 from warmline.kernel.clock import ManualClock
 from warmline.kernel.errors import NotFound
@@ -273,6 +274,28 @@ async def test_erasure_takes_the_files_with_it(stage: Stage) -> None:
     reply, _body = await fetch(stage, url)
     assert reply.status == 404
     assert (await stage.state(conversation)).files == ()
+
+
+async def test_a_file_that_arrives_while_its_visitor_is_erased_does_not_stay(stage: Stage) -> None:
+    conversation = await stage.visit()
+    arriving, erased = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"half of it"
+        arriving.set()
+        await erased.wait()
+        yield b" and the rest"
+
+    uploading = asyncio.create_task(try_upload(stage, conversation, "a.txt", slowly()))
+    await arriving.wait()
+    api = f"{stage.base}/api/v1/conversations/{conversation}/erase"
+    async with stage.http.post(api, headers={"Authorization": f"Bearer {stage.v1_key}"}) as reply:
+        assert reply.status == 200
+    erased.set()
+    status, answer = await uploading
+    assert (status, answer["code"]) == (409, "closed")
+    rows = attachments.select().where(attachments.c.conversation_id == conversation)
+    assert await stage.node.journal.read(lambda conn: conn.execute(rows).all()) == []
 
 
 async def test_size_is_capped_while_it_arrives(sqlite_pair: StorePair) -> None:

@@ -75,10 +75,10 @@ def count_waiting(conn: sa.Connection, conversation_id: str) -> int:
     return conn.execute(sa.select(sa.func.count()).select_from(attachments).where(here)).scalar_one()
 
 
-def move(conn: sa.Connection, ids: Sequence[str], before: State, after: State) -> None:
-    """Take those of the files that are in one state to the next."""
+def move(conn: sa.Connection, ids: Sequence[str], before: State, after: State) -> int:
+    """Take those of the files that are in one state to the next; how many."""
     here = attachments.c.id.in_(ids) & (attachments.c.state == before)
-    conn.execute(sa.update(attachments).where(here).values(state=after))
+    return conn.execute(sa.update(attachments).where(here).values(state=after)).rowcount
 
 
 def erase_conversation(conn: sa.Connection, conversation_id: str) -> None:

@@ -121,10 +121,21 @@ class Attachments:
             # The row first: a crash in between leaves a row without a blob, which is swept up, and never the reverse.
             await self._journal.write(lambda conn: store.insert(conn, row))
             await self._blobs.put(attachment_id, path)
-            await self._journal.write(lambda conn: store.move(conn, [attachment_id], "storing", "waiting"))
+            await self._keep(row)
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
         return row.attachment
+
+    async def _keep(self, row: AttachmentRow) -> None:
+        """Make a stored file usable, unless its visitor was erased while it arrived: then it goes as well."""
+        kept = await self._journal.write(partial(store.move, ids=[row.id], before="storing", after="waiting"))
+        state, _seq = await self._journal.snapshot(CONVERSATION, row.conversation_id)
+        if kept and not state.erased:
+            return
+        # The blob first: without its row nobody would ever look for it.
+        await self._blobs.delete(row.id)
+        await self._journal.write(partial(store.delete, attachment_id=row.id))
+        raise Conflict("The conversation is closed.", code="closed")
 
     async def _waiting(self, conversation_id: str) -> int:
         return await self._journal.read(lambda conn: store.count_waiting(conn, conversation_id))

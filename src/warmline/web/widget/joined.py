@@ -10,7 +10,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 
-_IMPORT = re.compile(r'^import \{ ?([\w, ]+?) ?\} from "(\.{1,2}/[\w./-]+)";$', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{ ?(\w+(?:, \w+)*) ?\} from "(\.{1,2}/[\w./-]+)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) ?\*? ?(\w+))", re.MULTILINE)
 _LEFT = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
 
