@@ -140,8 +140,9 @@ def simulate(name: str = "", /, *, host: str = "127.0.0.1", port: int | None = N
     from warmline.simulators.run import listing, run
 
     if not name:
-        print("Simulators, each started by `warmline simulate NAME`:")
+        print("Simulators, each started by `warmline simulate NAME` on the port shown:")
         print(*listing(), sep="\n")
+        print("Or with a shop and a widget around it, connected already: `warmline demo --desk NAME`.")
         return
     run(name, host=host, port=port, webhook_url=webhook_url)
 

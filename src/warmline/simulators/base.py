@@ -79,6 +79,8 @@ class Simulator(ABC):
     """The documented limit per credential."""
     sends_webhooks: ClassVar[bool] = True
     """False for a vendor that is polled or listened to: nothing is ever sent to an address."""
+    about_webhooks: ClassVar[str] = ""
+    """What else has to be done before Warmline understands them, a sentence."""
     inert_switches: ClassVar[frozenset[str]] = frozenset({"stale_by_s"})
     """Habits of webhooks that change nothing at this vendor; the page does not show them."""
 

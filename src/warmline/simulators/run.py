@@ -15,9 +15,9 @@ _HIGHEST_PORT = 65_535
 
 
 def listing() -> list[str]:
-    """A line per simulator."""
+    """A line per simulator, with the port it takes unless told otherwise."""
     width = max(len(name) for name in SIMULATORS)
-    return [f"  {name:<{width}}  {one.title}: {one.what}" for name, one in SIMULATORS.items()]
+    return [f"  {name:<{width}}  {one.port}  {one.title}: {one.what}" for name, one in SIMULATORS.items()]
 
 
 def run(name: str, *, host: str, port: int | None, webhook_url: str) -> None:
@@ -76,4 +76,6 @@ def announcement(vendor: Simulator, webhook_url: str) -> list[str]:
         lines.append(f"Webhooks go to {webhook_url}")
     else:
         lines.append("No webhooks yet: set on the page (or with --webhook-url) the address that the connection shows.")
+    if vendor.about_webhooks:
+        lines.append(vendor.about_webhooks)
     return [*lines, "Nothing here is kept. Ctrl-C ends it."]

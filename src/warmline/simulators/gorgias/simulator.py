@@ -51,6 +51,9 @@ class GorgiasSimulator(Simulator):
     name: ClassVar[str] = "gorgias"
     title: ClassVar[str] = "Gorgias"
     vendor_rate: ClassVar[Rate | None] = None
+    about_webhooks: ClassVar[str] = (
+        "Warmline reads a body of its own design: make the HTTP integration as its guide for Gorgias says, with this address as SHOP."
+    )
     """The account's bucket (``limits.py``) says more than a rate per credential could."""
     not_found: ClassVar[str] = NOT_FOUND
 
