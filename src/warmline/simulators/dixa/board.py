@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from warmline.simulators.acts import Acts, carry_out, choice_of, picked, usual_acts
 from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
-from warmline.simulators.dixa.state import Agent, Conversation, Message, Queue
+from warmline.simulators.board import ActRefused, Button, Card, Credential, Line
+from warmline.simulators.dixa.state import Conversation, Message, Queue
 
 if TYPE_CHECKING:
     from warmline.simulators.dixa.simulator import DixaSimulator
@@ -28,8 +29,8 @@ class DixaBoard:
 
     def buttons(self) -> Sequence[Button]:
         """What Dixa lets an agent do."""
-        agents = Choice("agent", "Agent", tuple((one.id, one.name) for one in self._vendor.agents))
-        queues = Choice("queue", "Queue", tuple((one.id, one.name) for one in self._vendor.queues))
+        agents = choice_of("agent", "Agent", self._vendor.agents)
+        queues = choice_of("queue", "Queue", self._vendor.queues)
         return (
             Button(act="join", label="Take it", when=_OPEN, choice=agents, strong=True),
             Button(act="type", label="Type", when=frozenset({"held"})),
@@ -49,28 +50,16 @@ class DixaBoard:
         if not conversation.isdecimal():
             raise ActRefused("There is no such conversation.")
         one = int(conversation)
-        acts: Mapping[str, Callable[[], Awaitable[object]]] = {
-            "say": lambda: vendor.agent_says(one, fields.get("text", "")),
-            "sample": lambda: vendor.agent_sends_sample(one, fields.get("sample", "")),
-            "join": lambda: vendor.agent_joins(one, self._agent(fields)),
+        acts: Acts = usual_acts(vendor, one, fields) | {
             "type": lambda: vendor.agent_types(one),
             "decline": lambda: vendor.decline(one),
             "unassign": lambda: vendor.unassign(one),
-            "to-agent": lambda: vendor.transfer_to_agent(one, self._agent(fields)),
             "to-queue": lambda: vendor.transfer_to_queue(one, self._queue(fields)),
-            "disappear": lambda: vendor.disappear(one),
-            "unknown": lambda: vendor.send_unknown_event(one),
-            "close": lambda: vendor.close(one),
             "reopen": lambda: vendor.reopen(one),
         }
-        if act not in acts:
-            raise ActRefused("An agent of Dixa cannot do that.")
         if act in {"say", "sample"}:
             self._must_be_held(one)
-        try:
-            await acts[act]()
-        except VendorRefusal as refusal:
-            raise ActRefused(refusal.note or refusal.message) from refusal
+        await carry_out(acts, act, else_say="An agent of Dixa cannot do that.")
 
     def targets(self) -> Sequence[str]:
         """Where webhooks go."""
@@ -111,11 +100,8 @@ class DixaBoard:
         if found is not None and (found.assignee_id is None or found.state == "Closed"):
             raise ActRefused("Take the conversation first: only its agent can write.")
 
-    def _agent(self, fields: Mapping[str, str]) -> Agent:
-        return self._vendor.account.agent(fields.get("agent", "")) or self._vendor.agents[0]
-
     def _queue(self, fields: Mapping[str, str]) -> Queue:
-        return self._vendor.account.queue(fields.get("queue")) or self._vendor.queues[0]
+        return picked(self._vendor.queues, fields.get("queue", ""))
 
     def _card(self, one: Conversation) -> Card:
         account = self._vendor.account

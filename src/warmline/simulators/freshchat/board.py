@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
-from warmline.simulators.freshchat.state import RESOLVED, Agent, Conversation, Group, Message
+from warmline.simulators.acts import Acts, carry_out, check_address, choice_of, picked, usual_acts
+from warmline.simulators.board import ActRefused, Button, Card, Credential, Line
+from warmline.simulators.freshchat.state import RESOLVED, Conversation, Group, Message
 
 if TYPE_CHECKING:
     from warmline.simulators.freshchat.simulator import FreshchatSimulator
@@ -28,8 +28,8 @@ class FreshchatBoard:
 
     def buttons(self) -> Sequence[Button]:
         """What Freshchat lets an agent do."""
-        agents = Choice("agent", "Agent", tuple((one.id, one.name) for one in self._vendor.agents))
-        groups = Choice("group", "Group", tuple((one.id, one.name) for one in self._vendor.groups))
+        agents = choice_of("agent", "Agent", self._vendor.agents)
+        groups = choice_of("group", "Group", self._vendor.groups)
         return (
             Button(act="join", label="Take it", when=_OPEN, choice=agents, strong=True),
             Button(act="note", label="Private note", when=_OPEN),
@@ -55,33 +55,21 @@ class FreshchatBoard:
         if found is None:
             raise ActRefused("There is no such conversation.")
         one = found.id
-        acts: Mapping[str, Callable[[], Awaitable[object]]] = {
-            "say": lambda: vendor.agent_says(one, fields.get("text", "")),
-            "sample": lambda: vendor.agent_sends_sample(one, fields.get("sample", "")),
-            "join": lambda: vendor.agent_joins(one, self._agent(fields)),
+        acts: Acts = usual_acts(vendor, one, fields) | {
             "note": lambda: vendor.agent_says(one, "Be kind to this one.", private=True),
             "choices": lambda: vendor.agent_says(one, "Which one is it?", choices=("Order", "Bill")),
             "file": lambda: vendor.agent_sends_file(one),
             "unknown-part": lambda: vendor.agent_sends_unknown_part(one),
             "decline": lambda: vendor.decline(one),
             "unassign": lambda: vendor.unassign(one),
-            "to-agent": lambda: vendor.transfer_to_agent(one, self._agent(fields)),
             "to-group": lambda: vendor.transfer_to_group(one, self._group(fields)),
-            "disappear": lambda: vendor.disappear(one),
             "foreign": vendor.foreign_conversation,
-            "unknown": lambda: vendor.send_unknown_event(one),
-            "close": lambda: vendor.close(one),
             "visitor-resolves": lambda: vendor.visitor_resolves(one),
             "reopen": lambda: vendor.reopen(one),
         }
-        if act not in acts:
-            raise ActRefused("An agent of Freshchat cannot do that.")
         if act in {"say", "sample"} and found.status == RESOLVED:
             raise ActRefused("Reopen the conversation first.")
-        try:
-            await acts[act]()
-        except VendorRefusal as refusal:
-            raise ActRefused(refusal.note or refusal.message) from refusal
+        await carry_out(acts, act, else_say="An agent of Freshchat cannot do that.")
 
     def targets(self) -> Sequence[str]:
         """Where webhooks go: one address per account."""
@@ -89,8 +77,7 @@ class FreshchatBoard:
 
     def subscribe(self, url: str) -> None:
         """The account's one address."""
-        if not url.startswith(("http://", "https://")):
-            raise ActRefused("A webhook's address begins with http:// or https://.")
+        check_address(url)
         self._vendor.webhook_url = url
 
     def credentials(self) -> Sequence[Credential]:
@@ -113,11 +100,8 @@ class FreshchatBoard:
         )
 
     # --------------------------------------------------------------------------------------------- inside
-    def _agent(self, fields: Mapping[str, str]) -> Agent:
-        return self._vendor.account.agent(fields.get("agent", "")) or self._vendor.agents[0]
-
     def _group(self, fields: Mapping[str, str]) -> Group:
-        return self._vendor.account.group(fields.get("group", "")) or self._vendor.groups[0]
+        return picked(self._vendor.groups, fields.get("group", ""))
 
     def _card(self, one: Conversation) -> Card:
         account = self._vendor.account

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from warmline.simulators.acts import Acts, carry_out, choice_of, picked, usual_acts
 from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
-from warmline.simulators.gorgias.state import NOTE, Message, Team, Ticket, User
+from warmline.simulators.board import ActRefused, Button, Card, Credential, Line
+from warmline.simulators.gorgias.state import NOTE, Message, Team, Ticket
 
 if TYPE_CHECKING:
     from warmline.simulators.gorgias.simulator import GorgiasSimulator
@@ -28,8 +29,8 @@ class GorgiasBoard:
 
     def buttons(self) -> Sequence[Button]:
         """What Gorgias lets an agent do."""
-        agents = Choice("agent", "Agent", tuple((str(one.id), one.name) for one in self._vendor.agents))
-        teams = Choice("team", "Team", tuple((str(one.id), one.name) for one in self._vendor.teams))
+        agents = choice_of("agent", "Agent", self._vendor.agents)
+        teams = choice_of("team", "Team", self._vendor.teams)
         return (
             Button(act="join", label="Take it", when=_OPEN, choice=agents, strong=True),
             Button(act="unassign", label="Let it go", when=frozenset({"held"})),
@@ -49,26 +50,14 @@ class GorgiasBoard:
         if not conversation.isdecimal():
             raise ActRefused("There is no such ticket.")
         one = int(conversation)
-        acts: Mapping[str, Callable[[], Awaitable[object]]] = {
-            "say": lambda: vendor.agent_says(one, fields.get("text", "")),
-            "sample": lambda: vendor.agent_sends_sample(one, fields.get("sample", "")),
+        acts: Acts = usual_acts(vendor, one, fields) | {
             "note": lambda: vendor.agent_notes(one, "For colleagues only."),
-            "join": lambda: vendor.agent_joins(one, self._agent(fields)),
             "unassign": lambda: vendor.unassign(one),
-            "to-agent": lambda: vendor.transfer_to_agent(one, self._agent(fields)),
             "to-team": lambda: vendor.transfer_to_team(one, self._team(fields)),
             "fail": lambda: vendor.fail_last(one),
-            "disappear": lambda: vendor.disappear(one),
-            "unknown": lambda: vendor.send_unknown_event(one),
-            "close": lambda: vendor.close(one),
             "reopen": lambda: vendor.reopen(one),
         }
-        if act not in acts:
-            raise ActRefused("An agent of Gorgias cannot do that.")
-        try:
-            await acts[act]()
-        except VendorRefusal as refusal:
-            raise ActRefused(refusal.note or refusal.message) from refusal
+        await carry_out(acts, act, else_say="An agent of Gorgias cannot do that.")
 
     def targets(self) -> Sequence[str]:
         """Where webhooks go."""
@@ -107,13 +96,8 @@ class GorgiasBoard:
         )
 
     # --------------------------------------------------------------------------------------------- inside
-    def _agent(self, fields: Mapping[str, str]) -> User:
-        chosen = fields.get("agent", "")
-        return next((one for one in self._vendor.agents if str(one.id) == chosen), self._vendor.agents[0])
-
     def _team(self, fields: Mapping[str, str]) -> Team:
-        chosen = fields.get("team", "")
-        return next((one for one in self._vendor.teams if str(one.id) == chosen), self._vendor.teams[0])
+        return picked(self._vendor.teams, fields.get("team", ""))
 
     def _card(self, one: Ticket) -> Card:
         account = self._vendor.account

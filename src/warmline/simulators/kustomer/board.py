@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
-from warmline.simulators.kustomer.state import Conversation, Message, Queue, User
+from warmline.simulators.acts import Acts, carry_out, check_address, choice_of, picked, usual_acts
+from warmline.simulators.board import ActRefused, Button, Card, Credential, Line
+from warmline.simulators.kustomer.state import Conversation, Message, Queue
 
 if TYPE_CHECKING:
     from warmline.simulators.kustomer.simulator import KustomerSimulator
@@ -28,8 +28,8 @@ class KustomerBoard:
 
     def buttons(self) -> Sequence[Button]:
         """What Kustomer lets an agent do."""
-        agents = Choice("agent", "Agent", tuple((one.id, one.name) for one in self._vendor.agents))
-        queues = Choice("queue", "Queue", tuple((one.id, one.name) for one in self._vendor.queues))
+        agents = choice_of("agent", "Agent", self._vendor.agents)
+        queues = choice_of("queue", "Queue", self._vendor.queues)
         return (
             Button(act="join", label="Take it", when=_OPEN, choice=agents, strong=True),
             Button(act="type", label="Type", when=frozenset({"held"})),
@@ -47,29 +47,17 @@ class KustomerBoard:
     async def do(self, act: str, conversation: str, fields: Mapping[str, str]) -> None:
         """One act of the page."""
         vendor = self._vendor
-        acts: Mapping[str, Callable[[], Awaitable[object]]] = {
-            "say": lambda: vendor.agent_says(conversation, fields.get("text", "")),
-            "sample": lambda: vendor.agent_sends_sample(conversation, fields.get("sample", "")),
-            "join": lambda: vendor.agent_joins(conversation, self._agent(fields)),
+        acts: Acts = usual_acts(vendor, conversation, fields) | {
             "type": lambda: vendor.agent_types(conversation),
             "decline": lambda: vendor.decline(conversation),
             "unassign": lambda: vendor.unassign(conversation),
-            "to-agent": lambda: vendor.transfer_to_agent(conversation, self._agent(fields)),
             "to-queue": lambda: vendor.transfer_to_queue(conversation, self._queue(fields)),
-            "disappear": lambda: vendor.disappear(conversation),
-            "unknown": lambda: vendor.send_unknown_event(conversation),
             "done": lambda: vendor.mark(conversation, "done"),
-            "close": lambda: vendor.close(conversation),
             "reopen": lambda: vendor.reopen(conversation),
         }
-        if act not in acts:
-            raise ActRefused("An agent of Kustomer cannot do that.")
         if act in {"say", "sample"}:
             self._must_be_held(conversation)
-        try:
-            await acts[act]()
-        except VendorRefusal as refusal:
-            raise ActRefused(refusal.note or refusal.message) from refusal
+        await carry_out(acts, act, else_say="An agent of Kustomer cannot do that.")
 
     def targets(self) -> Sequence[str]:
         """Where webhooks go."""
@@ -77,8 +65,7 @@ class KustomerBoard:
 
     def subscribe(self, url: str) -> None:
         """Send all events to ``url``, and nowhere else."""
-        if not url.startswith(("http://", "https://")):
-            raise ActRefused("A webhook's address begins with http:// or https://.")
+        check_address(url)
         for one in self._vendor.subscriptions:
             self._vendor.unsubscribe(one.id)
         self._vendor.subscribe(url)
@@ -107,11 +94,8 @@ class KustomerBoard:
         if found is not None and (not found.assigned_users or not found.open):
             raise ActRefused("Take the conversation first: only its agent can write.")
 
-    def _agent(self, fields: Mapping[str, str]) -> User:
-        return self._vendor.account.user(fields.get("agent", "")) or self._vendor.agents[0]
-
     def _queue(self, fields: Mapping[str, str]) -> Queue:
-        return self._vendor.account.queue(fields.get("queue")) or self._vendor.queues[0]
+        return picked(self._vendor.queues, fields.get("queue", ""))
 
     def _card(self, one: Conversation) -> Card:
         account = self._vendor.account

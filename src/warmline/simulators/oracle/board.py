@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
+from warmline.simulators.acts import Acts, carry_out, choice_of, picked, usual_acts
+from warmline.simulators.board import ActRefused, Button, Card, Credential, Line
 from warmline.simulators.markup import as_read
 from warmline.simulators.oracle.state import Agent, Engagement, Post, Queue
 
@@ -31,8 +31,8 @@ class OracleBoard:
 
     def buttons(self) -> Sequence[Button]:
         """What happens on Oracle's side."""
-        agents = Choice("agent", "Agent", tuple((one.id, one.name) for one in self._vendor.agents))
-        queues = Choice("queue", "Queue", tuple((str(one.id), one.name) for one in self._vendor.queues))
+        agents = choice_of("agent", "Agent", self._vendor.agents)
+        queues = choice_of("queue", "Queue", self._vendor.queues)
         return (
             Button(act="join", label="Take it", when=_WAITING, choice=agents, strong=True),
             Button(act="type", label="Type", when=_HELD),
@@ -58,34 +58,22 @@ class OracleBoard:
         one = int(conversation) if conversation.isdecimal() else 0
         if one not in vendor.site.engagements:
             raise ActRefused("There is no such chat.")
-        acts: Mapping[str, Callable[[], Awaitable[object]]] = {
-            "say": lambda: vendor.agent_says(one, fields.get("text", "")),
-            "sample": lambda: vendor.agent_sends_sample(one, fields.get("sample", "")),
-            "join": lambda: vendor.agent_joins(one, self._agent(fields)),
+        acts: Acts = usual_acts(vendor, one, fields) | {
             "type": lambda: vendor.agent_types(one),
             "stop": lambda: vendor.agent_types(one, on=False),
             "confer": lambda: vendor.conferee_joins(one, self._agent(fields)),
             "unconfer": lambda: vendor.conferee_leaves(one),
             "decline": lambda: vendor.decline(one),
             "advance": lambda: vendor.queue_moves(one),
-            "to-agent": lambda: vendor.transfer_to_agent(one, self._agent(fields)),
             "to-queue": lambda: vendor.transfer_to_queue(one, self._queue(fields)),
             "leave": lambda: vendor.lead_leaves(one),
-            "disappear": lambda: vendor.disappear(one),
             "pool": lambda: vendor.move_pool(one),
-            "unknown": lambda: vendor.send_unknown_event(one),
             "timeout": lambda: vendor.conclude(one, "QUEUE_TIMEOUT"),
             "forget": lambda: vendor.forget(one),
-            "close": lambda: vendor.close(one),
         }
-        if act not in acts:
-            raise ActRefused("Nobody can do that in Oracle's chat.")
         if act in {"say", "sample"} and vendor.site.engagements[one].lead is None:
             raise ActRefused("Take the chat first: only its agents can write.")
-        try:
-            await acts[act]()
-        except VendorRefusal as refusal:
-            raise ActRefused(refusal.note or refusal.message) from refusal
+        await carry_out(acts, act, else_say="Nobody can do that in Oracle's chat.")
 
     def targets(self) -> Sequence[str]:
         """Oracle calls nobody."""
@@ -115,12 +103,10 @@ class OracleBoard:
 
     # --------------------------------------------------------------------------------------------- inside
     def _agent(self, fields: Mapping[str, str]) -> Agent:
-        chosen = fields.get("agent", "")
-        return next((one for one in self._vendor.agents if one.id == chosen), self._vendor.agents[0])
+        return picked(self._vendor.agents, fields.get("agent", ""))
 
     def _queue(self, fields: Mapping[str, str]) -> Queue:
-        chosen = fields.get("queue", "")
-        return next((one for one in self._vendor.queues if str(one.id) == chosen), self._vendor.queues[0])
+        return picked(self._vendor.queues, fields.get("queue", ""))
 
     def _card(self, one: Engagement) -> Card:
         queue = self._vendor.site.queue(one.queue_id)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
-from warmline.simulators.salesforce.state import Agent, Conversation, Entry, Queue
+from warmline.simulators.acts import Acts, carry_out, choice_of, picked, usual_acts
+from warmline.simulators.board import ActRefused, Button, Card, Credential, Line
+from warmline.simulators.salesforce.state import Conversation, Entry, Queue
 
 if TYPE_CHECKING:
     from warmline.simulators.salesforce.simulator import SalesforceSimulator
@@ -30,8 +30,8 @@ class SalesforceBoard:
 
     def buttons(self) -> Sequence[Button]:
         """What a rep and the org can do."""
-        agents = Choice("agent", "Agent", tuple((one.id, one.name) for one in self._vendor.agents))
-        queues = Choice("queue", "Queue", tuple((one.id, one.name) for one in self._vendor.queues))
+        agents = choice_of("agent", "Agent", self._vendor.agents)
+        queues = choice_of("queue", "Queue", self._vendor.queues)
         waiting = frozenset({"waiting"})
         return (
             Button(act="join", label="Accept", when=_OPEN, choice=agents, strong=True),
@@ -54,38 +54,26 @@ class SalesforceBoard:
     async def do(self, act: str, conversation: str, fields: Mapping[str, str]) -> None:
         """One act of the page."""
         vendor, one = self._vendor, conversation
-        acts: Mapping[str, Callable[[], Awaitable[object]]] = {
-            "say": lambda: vendor.agent_says(one, fields.get("text", "")),
-            "sample": lambda: vendor.agent_sends_sample(one, fields.get("sample", "")),
-            "join": lambda: vendor.agent_joins(one, self._agent(fields)),
+        acts: Acts = usual_acts(vendor, one, fields) | {
             "type": lambda: vendor.agent_types(one),
             "stop": lambda: vendor.agent_types(one, on=False),
             "read": lambda: vendor.agent_reads(one),
             "decline": lambda: vendor.decline(one),
             "fail": lambda: vendor.fail_routing(one),
             "unassign": lambda: vendor.unassign(one),
-            "to-agent": lambda: vendor.transfer_to_agent(one, self._agent(fields)),
             "to-queue": lambda: vendor.transfer_to_queue(one, self._queue(fields)),
-            "disappear": lambda: vendor.disappear(one),
             "quiet": lambda: vendor.go_quiet(one),
-            "unknown": lambda: vendor.send_unknown_event(one),
             "drop": lambda: vendor.drop_stream(one),
             "expire": lambda: vendor.expire_tokens(one),
-            "close": lambda: vendor.close(one),
         }
         found = vendor.org.conversations.get(one)
         if found is None:
             raise ActRefused("There is no such conversation.")
-        if act not in acts:
-            raise ActRefused("An agent of Salesforce cannot do that.")
         if act in {"say", "sample"} and (found.over or not found.agent_id):
             raise ActRefused("Accept the conversation first: only its agent can write.")
         if act == "read" and not found.said_by("EndUser"):
             raise ActRefused("The visitor has not written yet.")
-        try:
-            await acts[act]()
-        except VendorRefusal as refusal:
-            raise ActRefused(refusal.note or refusal.message) from refusal
+        await carry_out(acts, act, else_say="An agent of Salesforce cannot do that.")
 
     def targets(self) -> Sequence[str]:
         """Nowhere."""
@@ -117,11 +105,8 @@ class SalesforceBoard:
         )
 
     # --------------------------------------------------------------------------------------------- inside
-    def _agent(self, fields: Mapping[str, str]) -> Agent:
-        return self._vendor.org.agent(fields.get("agent", "")) or self._vendor.agents[0]
-
     def _queue(self, fields: Mapping[str, str]) -> Queue:
-        return self._vendor.org.queue(fields.get("queue", "")) or self._vendor.queues[0]
+        return picked(self._vendor.queues, fields.get("queue", ""))
 
     def _card(self, one: Conversation) -> Card:
         queue = self._vendor.org.queue(one.queue_id)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from warmline.simulators.acts import Acts, check_address, choice_of, picked, usual_acts
 from warmline.simulators.base import VendorRefusal
-from warmline.simulators.board import ActRefused, Button, Card, Choice, Credential, Line
-from warmline.simulators.sunco.state import OWN_PLACE, Agent, Conversation, Group, Message
+from warmline.simulators.board import ActRefused, Button, Card, Credential, Line
+from warmline.simulators.sunco.state import OWN_PLACE, Conversation, Group, Message
 
 if TYPE_CHECKING:
     from warmline.simulators.sunco.simulator import SuncoSimulator
@@ -34,8 +35,8 @@ class SuncoBoard:
 
     def buttons(self) -> Sequence[Button]:
         """What an agent can do."""
-        agents = Choice("agent", "Agent", tuple((one.id, one.name) for one in self._vendor.agents))
-        groups = Choice("group", "Group", tuple((one.id, one.name) for one in self._vendor.groups))
+        agents = choice_of("agent", "Agent", self._vendor.agents)
+        groups = choice_of("group", "Group", self._vendor.groups)
         held = frozenset({"held"})
         return (
             Button(act="join", label="Take it", when=_OPEN, choice=agents, strong=True),
@@ -55,21 +56,14 @@ class SuncoBoard:
     async def do(self, act: str, conversation: str, fields: Mapping[str, str]) -> None:
         """One act of the page."""
         vendor, one = self._vendor, conversation
-        acts: Mapping[str, Callable[[], Awaitable[object]]] = {
-            "say": lambda: vendor.agent_says(one, fields.get("text", "")),
-            "sample": lambda: vendor.agent_sends_sample(one, fields.get("sample", "")),
-            "join": lambda: vendor.agent_joins(one, self._agent(fields)),
+        acts: Acts = usual_acts(vendor, one, fields) | {
             "type": lambda: vendor.agent_types(one),
             "bot": lambda: vendor.bot_says(one, "An agent will be with you shortly."),
             "decline": lambda: vendor.decline(one),
             "unassign": lambda: vendor.unassign(one),
-            "to-agent": lambda: vendor.transfer_to_agent(one, self._agent(fields)),
             "to-group": lambda: vendor.transfer_to_group(one, self._group(fields)),
-            "disappear": lambda: vendor.disappear(one),
-            "unknown": lambda: vendor.send_unknown_event(one),
             "solve": lambda: vendor.solve(one),
             "email": lambda: vendor.transfer_to_email(one),
-            "close": lambda: vendor.close(one),
         }
         if act not in acts:
             raise ActRefused("An agent of Zendesk cannot do that.")
@@ -84,8 +78,7 @@ class SuncoBoard:
 
     def subscribe(self, url: str) -> None:
         """Send all events to ``url``, and nowhere else."""
-        if not url.startswith(("http://", "https://")):
-            raise ActRefused("A webhook's address begins with http:// or https://.")
+        check_address(url)
         for one in self._vendor.subscriptions:
             self._vendor.unsubscribe(one.id)
         self._vendor.subscribe(url)
@@ -114,11 +107,8 @@ class SuncoBoard:
         )
 
     # --------------------------------------------------------------------------------------------- inside
-    def _agent(self, fields: Mapping[str, str]) -> Agent:
-        return self._vendor.account.agent(fields.get("agent", "")) or self._vendor.agents[0]
-
     def _group(self, fields: Mapping[str, str]) -> Group:
-        return self._vendor.account.group(fields.get("group", "")) or self._vendor.groups[0]
+        return picked(self._vendor.groups, fields.get("group", ""))
 
     def _card(self, one: Conversation) -> Card:
         account, ticket = self._vendor.account, one.ticket
