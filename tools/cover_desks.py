@@ -37,10 +37,16 @@ def tests_of(desk: str, folder: Path) -> list[str]:
     """The files and folders of tests that are about this desk; those of a desk within another's folder are not that one's."""
     own = ROOT / "tests" / "desks" / folder.relative_to(DESKS)
     inner = [path for path in own.glob("*") if path.is_dir() and (folder / path.name / "manifest.toml").exists()]
-    journeys = ROOT / "tests" / "journeys"
-    names = (f"test_{desk}.py", f"test_{folder.name}.py", *_MORE_JOURNEYS.get(desk, ()))
-    paths = [own, *dict.fromkeys(journeys / name for name in names)]
-    return [*(str(path) for path in paths if path.exists()), *(f"--ignore={path}" for path in inner)]
+    journeys = sorted((ROOT / "tests" / "journeys").glob("test_*.py"))
+    mine = [path for path in journeys if _owner(path) == desk or path.name in _MORE_JOURNEYS.get(desk, ())]
+    return [*(str(path) for path in (own, *mine) if path.exists()), *(f"--ignore={path}" for path in inner)]
+
+
+def _owner(journey: Path) -> str:
+    """The desk of ``test_<desk>.py`` or ``test_<desk>_<more>.py``, "" for other stories."""
+    named = journey.stem.removeprefix("test_")
+    fit = [desk for desk in folders() if named == desk or named.startswith(f"{desk}_")]
+    return max(fit, key=len, default="")
 
 
 def measure(desk: str, folder: Path) -> tuple[float, list[str]]:
