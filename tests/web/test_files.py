@@ -16,7 +16,7 @@ from tests.platform.bucket import KEY_ID, REGION, SECRET, running_bucket
 from tests.support.files import PDF, png, send_file, try_upload, upload
 from tests.support.node import Stage, guest, staged
 from tests.support.pair import StorePair
-from tests.web.console.desk_agent import only_our_desk, signed_in, waiting
+from tests.web.console.desk_agent import indexed, only_our_desk, signed_in, waiting
 from warmline.conversations.attachment_tables import attachments
 from warmline.conversations.events import MessagePosted
 from warmline.kernel.clock import ManualClock
@@ -97,6 +97,17 @@ async def test_a_program_uploads_speaks_with_the_file_and_reads_it_in_the_transc
     assert (fetched.status, content) == (200, PDF)
     reference, page = await fetch(stage, "/api/reference")
     assert (reference.status, b"Upload a file" in page) == (200, True)
+
+
+async def test_a_list_names_the_file_and_search_finds_it(stage: Stage) -> None:
+    conversation = await waiting(stage, "Hello")
+    name = f"bill-{uuid7()[-12:]}.pdf"
+    await send_file(stage, conversation, name, PDF)
+    await indexed(stage, conversation)
+    url, key = f"{stage.base}/api/v1/conversations", {"Authorization": f"Bearer {stage.v1_key}"}
+    async with stage.http.get(url, params={"search": name.upper()}, headers=key) as reply:
+        [found] = (await reply.json())["items"]
+    assert (found["id"], found["last_author"], found["last_text"]) == (conversation, "visitor", name)
 
 
 async def test_one_visitor_cannot_send_without_end(sqlite_pair: StorePair) -> None:

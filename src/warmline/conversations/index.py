@@ -69,8 +69,9 @@ def _store_words(conn: sa.Connection, lines: dict[str, list[Recorded]]) -> None:
     for key, line in lines.items():
         for event in line:
             body = event.body
-            if isinstance(body, e.MessagePosted) and body.author in _PEOPLE and body.text:
-                rows.append(_Words(event.position, key, body.text.lower().replace("\0", "")))
+            if isinstance(body, e.MessagePosted) and body.author in _PEOPLE and body.gist:
+                said = "\n".join((body.text, *(one.name for one in body.attachments)))
+                rows.append(_Words(event.position, key, said.lower().replace("\0", "")))
     if rows:
         _run_many(conn, "words", sorted(rows))
 
@@ -85,7 +86,7 @@ def _update_talk(conn: sa.Connection, lines: dict[str, list[Recorded]]) -> bool:
         author = text = None
         for event in lines[key]:
             if isinstance(event.body, e.MessagePosted):
-                author, text = event.body.author, event.body.text[:MAX_SNIPPET].replace("\0", "")
+                author, text = event.body.author, event.body.gist[:MAX_SNIPPET].replace("\0", "")
         last = lines[key][-1]
         values.append(_Talk(last.seq, last.owner_epoch, len(lines[key]), last.at, author, text, key))
     return _run_many(conn, "talk", values) == len(values)
