@@ -103,6 +103,9 @@ async def test_whoever_has_joined_may_pass_it_on_down_the_ladder(shared_house: S
         assert state.handover.step.connection_id == at.stage.desk_id
         left = [one.body for one in await at.stage.events(conversation) if isinstance(one.body, HandoverRungFailed)]
         assert [one.reason for one in left] == ["refused"]
+        # Whoever has ended an attempt need not be told that it is over.
+        await at.stage.until(conversation, lambda s: s.handover.stage == "offered")
+        assert [kind for kind, _attempt in at.rig.crm.got] == ["handover.offered", "message.posted"]
 
 
 async def test_whoever_has_joined_may_pass_it_back_to_the_bot(shared_house: Stage) -> None:
@@ -131,6 +134,24 @@ async def test_a_report_that_breaks_the_schema_is_refused_with_its_field(shared_
         assert await at.post(body) == (200, {})
 
 
+async def test_a_report_that_comes_too_late_touches_no_later_owner(shared_house: Stage) -> None:
+    async with together(shared_house) as at:
+        conversation, attempt = await at.connected()
+        await at.rig.ends(attempt)
+        await at.stage.until_stage(conversation, None)
+        await at.stage.say(conversation, "talk to a person")
+        later = await at.rig.until_waiting()
+        await at.stage.until_stage(conversation, "offered")
+        assert later != attempt
+        for kind, fields in (("message", {"text": "late"}), ("release", {}), ("accept", {})):
+            body = {"type": kind, "id": f"late-{kind}", "attempt_id": attempt, **fields}
+            assert await at.post(body, event_id=f"late-{kind}") == (200, {})
+        await at.rig.joins(later, 1)
+        state = await at.stage.until_stage(conversation, "connected")
+        assert state.handover.agent.name == "Noah Vinter"
+        assert await lines(at.stage, conversation, "agent") == []
+
+
 async def test_what_is_sent_again_after_silence_is_the_same_event(shared_house: Stage) -> None:
     async with together(shared_house) as at:
         conversation, attempt = await at.connected()
@@ -140,6 +161,8 @@ async def test_what_is_sent_again_after_silence_is_the_same_event(shared_house: 
         await until_equal(lambda: at.rig.heard(attempt), ["once", "twice"])
         await at.stage.frame(conversation, frame="end")
         await until(lambda: at.rig.is_over(attempt))
+        told = ["handover.offered", "message.posted", "message.posted", "handover.released"]
+        assert at.rig.crm.got == [(kind, attempt) for kind in told]
 
 
 # A bot elsewhere --------------------------------------------------------------------------------------------------

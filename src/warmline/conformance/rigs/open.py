@@ -35,6 +35,8 @@ class OpenHelpdesk(Helpdesk):
     def __init__(self) -> None:
         super().__init__()
         self.secrets: list[str] = []
+        self.got: list[tuple[str, str]] = []
+        """Type and attempt of every event, in order."""
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """The agents' files."""
@@ -63,6 +65,7 @@ class OpenHelpdesk(Helpdesk):
             return
         ref = body["attempt_id"]
         self._hold_to_it(body)
+        self.got.append((body["type"], ref))
         if body["type"] == "handover.offered":
             facts = {**body["page"], **body["visitor"], **body["details"]}
             # One that was released before its offer arrived stays over.
