@@ -11,10 +11,10 @@ from typing import Any, cast
 
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
+from tests.support.desks import asking, linked_to, thread_of
 
 from warmline.desks.freshchat import freshchat_kind
 from warmline.desks.freshchat.desk import FreshchatDesk
-from warmline.handover.desk_kinds import Linked, Secret
 from warmline.handover.port import (
     AgentJoined,
     AgentReplied,
@@ -76,15 +76,9 @@ class Answering:
 
 
 def desk_with(answering: Answering, **settings: Any) -> FreshchatDesk:
-    linked = Linked(
-        connection_id="k",
-        name="Freshchat",
-        bot_ids=("b",),
-        settings={"api_url": "https://shop.freshchat.com/", **settings},
-        secrets={"api_token": (Secret("t"),), "public_key": (Secret("no key"),)},
-    )
     kind = freshchat_kind(cast("Outgoing", answering), ManualClock(NOW))
-    return cast("FreshchatDesk", kind.make(linked))
+    values = {"api_url": "https://shop.freshchat.com/", "api_token": "t", "public_key": "no key", **settings}
+    return cast("FreshchatDesk", kind.make(linked_to(kind, values)))
 
 
 def request(**more: Any) -> HandoverRequest:
@@ -94,23 +88,15 @@ def request(**more: Any) -> HandoverRequest:
         TranscriptLine(seq=3, at=NOW, author=AuthorKind.VISITOR, name="", text="said later"),
     )
     given: dict[str, Any] = {
-        "id": "h.0",
-        "conversation_id": "c",
-        "handover_id": "h",
-        "rung": 0,
-        "owner_epoch": 1,
-        "bot_id": "b",
-        "reason": EndReason.REQUESTED_BY_VISITOR,
         "transcript": lines,
         "cursor": 2,
         **more,
     }
-    return HandoverRequest(**given)
+    return asking(**given)
 
 
 def thread(**state: Any) -> Thread:
-    given = {"user": "u-1", **state}
-    return Thread(ref=REF, connection_id="k", conversation_id="c", request_id="h.0", bot_id="b", state=given)
+    return thread_of(REF, {"user": "u-1", **state})
 
 
 def line(text: str, at: str = "2026-11-21T10:00:00.000Z", **more: Any) -> dict[str, Any]:

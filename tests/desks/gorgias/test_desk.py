@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from tests.support.desks import a_file, asking, desk_alone
 
 from warmline.conformance.rigs.gorgias import GorgiasRig
-from warmline.desks.gorgias import GorgiasDesk
+from warmline.desks.gorgias import GorgiasDesk, gorgias_kind
 from warmline.desks.gorgias.settings import GorgiasPayload
 from warmline.handover.desk_kinds import Linked, Secret
 from warmline.handover.port import (
@@ -51,15 +52,8 @@ SECRETS = ("api_key", "webhook_secret")
 @contextlib.asynccontextmanager
 async def opposite(**readings: Any) -> AsyncIterator[tuple[GorgiasDesk, GorgiasRig]]:
     """A desk and the Gorgias that it calls."""
-    outgoing = Outgoing(allow=["127.0.0.0/8"])
-    try:
-        async with GorgiasRig.running(**readings) as rig:
-            values = dict(rig.settings)
-            secrets = {name: [Secret(values.pop(name))] for name in SECRETS}
-            linked = Linked(connection_id="c1", name="Shop", bot_ids=("b1",), settings=values, secrets=secrets)
-            yield GorgiasDesk(linked, outgoing, SystemClock()), rig
-    finally:
-        await outgoing.stop()
+    async with GorgiasRig.running(**readings) as rig, desk_alone(gorgias_kind, rig.settings) as desk:
+        yield cast(GorgiasDesk, desk), rig
 
 
 def request(**more: Any) -> HandoverRequest:
@@ -74,18 +68,13 @@ def request(**more: Any) -> HandoverRequest:
     fields: dict[str, Any] = {
         "id": "req-1",
         "conversation_id": "conv-1",
-        "handover_id": "h1",
-        "rung": 0,
-        "owner_epoch": 1,
-        "bot_id": "b1",
-        "reason": EndReason.REQUESTED_BY_VISITOR,
         "visitor": VisitorCard(id="v1", name="Vera", email="vera@example.com"),
         "transcript": tuple(said),
         "cursor": 4,
         "page": {"url": "https://shop.example/lamps"},
         **more,
     }
-    return HandoverRequest(**fields)
+    return asking(**fields)
 
 
 def message(**more: Any) -> OutboundMessage:
@@ -93,10 +82,7 @@ def message(**more: Any) -> OutboundMessage:
 
 
 def file(body: bytes = picture()) -> File:
-    async def read() -> bytes:
-        return body
-
-    return File(name="lamp.png", media_type="image/png", size=len(body), url="https://chat.example/f/1", read=read)
+    return a_file(body=body)
 
 
 async def test_a_ticket_holds_what_was_said_up_to_the_wish_and_nothing_is_mailed() -> None:
@@ -169,7 +155,7 @@ async def test_the_visitors_files_are_uploaded_and_one_that_is_refused_goes_as_a
         (seen,) = rig.files(thread.ref)
         assert (seen.name, seen.body) == ("lamp.png", picture())
         await desk.send(thread, message(id="m-3", text="", attachments=(file(body=bytes(9_000_000)),)))
-        assert rig.heard(thread.ref)[-1] == "lamp.png: https://chat.example/f/1"
+        assert rig.heard(thread.ref)[-1] == "lamp.png: https://chat.example/f/lamp.png"
         rig.vendor.trouble.next("files.upload", Kind.TOO_MANY)
         with pytest.raises(RateLimited):
             await desk.send(thread, message(id="m-2", attachments=(file(),)))

@@ -10,20 +10,18 @@ from typing import Any, cast
 
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
+from tests.support.desks import asking, linked_to, thread_of
 
 from warmline.desks.kustomer import kustomer_kind
 from warmline.desks.kustomer.desk import KustomerDesk
-from warmline.handover.desk_kinds import Linked, Secret
 from warmline.handover.port import (
     AgentJoined,
     AgentReplied,
     AuthorKind,
-    EndReason,
     HandoverRequest,
     OutboundMessage,
     QueueMoved,
     Refused,
-    Thread,
     TranscriptLine,
     Unknown,
     VisitorCard,
@@ -37,7 +35,7 @@ NO_HEADERS = CIMultiDictProxy(CIMultiDict[str]())
 BOT = "5f7d064afcc10579957f9200"
 REF = "6717c2a4e5b1f00012ab3500"
 NOW = 1_795_255_200_000
-THREAD = Thread(ref=REF, connection_id="k", conversation_id="c", request_id="h.0", bot_id="b")
+THREAD = thread_of(REF)
 
 
 class Answering:
@@ -62,9 +60,8 @@ class Answering:
 def desk_of(answering: Answering, **tokens: str) -> KustomerDesk:
     settings = {"api_url": "https://shop.api.kustomerapp.com", "bot_user_id": BOT}
     given = {"api_key": "key", "webhook_token": "token", **tokens}
-    secrets = {name: [Secret(value)] for name, value in given.items() if value}
-    linked = Linked(connection_id="k", name="Kustomer", bot_ids=("b",), settings=settings, secrets=secrets)
-    made = kustomer_kind(cast("Outgoing", answering), ManualClock(Millis(NOW))).make(linked)
+    kind = kustomer_kind(cast("Outgoing", answering), ManualClock(Millis(NOW)))
+    made = kind.make(linked_to(kind, {**settings, **given}))
     assert isinstance(made, KustomerDesk)
     return made
 
@@ -74,18 +71,7 @@ def said(*lines: tuple[AuthorKind, str], cursor: int | None = None, at: int = NO
         TranscriptLine(seq=seq, at=at, author=author, name="Noor" if author is AuthorKind.AGENT else "", text=text)
         for seq, (author, text) in enumerate(lines, 1)
     )
-    return HandoverRequest(
-        id="h.0",
-        conversation_id="c",
-        handover_id="h",
-        rung=0,
-        owner_epoch=1,
-        bot_id="b",
-        reason=EndReason.API,
-        transcript=transcript,
-        cursor=len(lines) if cursor is None else cursor,
-        **more,
-    )
+    return asking(transcript=transcript, cursor=len(lines) if cursor is None else cursor, **more)
 
 
 async def handed_off(request: HandoverRequest) -> list[dict[str, str]]:

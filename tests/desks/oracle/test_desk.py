@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
+from tests.support.desks import asking, linked_to
 
 from warmline.desks.oracle import oracle_kind
 from warmline.desks.oracle.desk import OracleDesk, context_posts
 from warmline.desks.oracle.settings import OraclePayload
-from warmline.handover.desk_kinds import Linked, Secret
 from warmline.handover.port import (
     AuthorKind,
     Availability,
@@ -70,32 +70,20 @@ class Answering:
 
 
 def desk(answering: Answering, **settings: Any) -> OracleDesk:
-    linked = Linked(
-        connection_id="k",
-        name="Oracle",
-        bot_ids=("b",),
-        settings={"site_url": SITE, "user": "warmline", **settings},
-        secrets={"password": [Secret("secret")]},
-    )
-    made = oracle_kind(cast(Outgoing, answering), ManualClock(Millis(1_795_255_200_000))).make(linked)
-    return cast(OracleDesk, made)
+    kind = oracle_kind(cast(Outgoing, answering), ManualClock(Millis(1_795_255_200_000)))
+    values = {"site_url": SITE, "user": "warmline", "password": "secret", **settings}
+    return cast(OracleDesk, kind.make(linked_to(kind, values)))
 
 
 def request(**more: Any) -> HandoverRequest:
     fields: dict[str, Any] = {
-        "id": "h.0",
-        "conversation_id": "c",
-        "handover_id": "h",
-        "rung": 0,
-        "owner_epoch": 1,
-        "bot_id": "b",
         "reason": EndReason.NOT_UNDERSTOOD,
         "visitor": VisitorCard(name="Kim van Dam", email="kim@example.com"),
         "transcript": (line(1, "Where is my <lamp>?"), line(2, "I ask somebody.", AuthorKind.BOT), line(3, "later")),
         "cursor": 2,
         "page": {"url": "https://shop.example/?a=1&b=2"},
     }
-    return HandoverRequest(**(fields | more))
+    return asking(**(fields | more))
 
 
 def line(seq: int, text: str, author: AuthorKind = AuthorKind.VISITOR) -> TranscriptLine:

@@ -10,18 +10,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.desks import LOOPBACK, asking, linked_to
 
 from warmline.desks.salesforce.client import expiry
 from warmline.desks.salesforce.desk import SalesforceDesk, salesforce_kind
 from warmline.desks.salesforce.inbound import Here
-from warmline.handover.desk_kinds import Linked
 from warmline.handover.port import (
     AgentJoined,
     AgentReplied,
     Availability,
     EndReason,
     File,
-    HandoverRequest,
     InboundDelivery,
     OutboundMessage,
     OutboundNote,
@@ -42,15 +41,7 @@ from warmline.platform.http import Outgoing
 from warmline.simulators.salesforce import Assumptions, SalesforceSimulator
 from warmline.simulators.script import Kind, Script
 
-REQUEST = HandoverRequest(
-    id="h-1.0",
-    conversation_id="c-1",
-    handover_id="h-1",
-    rung=0,
-    owner_epoch=1,
-    bot_id="b",
-    reason=EndReason.REQUESTED_BY_VISITOR,
-)
+REQUEST = asking()
 
 
 @dataclass
@@ -64,8 +55,8 @@ class Tried:
     def desk(self, **settings: Any) -> SalesforceDesk:
         """A new one: what it knows is what is stored."""
         told = {"scrt_url": self.vendor.url, "org_id": f"{self.vendor.org.id}AAA", "developer_name": "Lumen_Web"}
-        linked = Linked(connection_id="k", name="S", bot_ids=("b",), settings={**told, **settings}, secrets={})
-        made = salesforce_kind(self.outgoing, self.clock).make(linked)
+        kind = salesforce_kind(self.outgoing, self.clock)
+        made = kind.make(linked_to(kind, {**told, **settings}))
         assert isinstance(made, SalesforceDesk)
         return made
 
@@ -83,7 +74,7 @@ class Tried:
 
 @contextlib.asynccontextmanager
 async def trying(clock: ManualClock | None = None, **assumptions: Any) -> AsyncIterator[Tried]:
-    outgoing = Outgoing(allow=("127.0.0.0/8",))
+    outgoing = Outgoing(allow=LOOPBACK)
     script = Script(rate=None)
     async with SalesforceSimulator.running(script=script, assumptions=Assumptions(**assumptions)) as vendor:
         try:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.desks import asking as request_of
 
 from warmline.desks.salesforce.ids import derived_id, item_id, message_id
 from warmline.desks.salesforce.payload import CustomDetail, SalesforcePayload
@@ -34,20 +35,7 @@ def asking(payload: Any = NO_PAYLOAD, lines: int = 3, **more: Any) -> HandoverRe
         "cursor": lines,
         "transcript": said,
     }
-    return HandoverRequest(
-        **{
-            "id": "h-1.0",
-            "conversation_id": "c-1",
-            "handover_id": "h-1",
-            "rung": 0,
-            "owner_epoch": 1,
-            "bot_id": "b",
-            "reason": EndReason.RULE,
-            "payload": payload,
-            **values,
-            **more,
-        }
-    )
+    return request_of(**{"conversation_id": "c-1", "reason": EndReason.RULE, "payload": payload, **values, **more})
 
 
 def published(**more: Any) -> SalesforcePayload:

@@ -6,6 +6,7 @@ import json
 
 import msgspec
 import pytest
+from tests.support.desks import asking
 
 from warmline.desks.sunco.context import MOST_PARTS, TEXT_LIMIT, context_parts, pieces, split_turns
 from warmline.desks.sunco.metadata import LIMIT_BYTES, pass_metadata
@@ -20,13 +21,7 @@ def line(seq: int, text: str, author: AuthorKind = AuthorKind.VISITOR) -> Transc
 
 
 def request(*lines: TranscriptLine, cursor: int = 1_000, complete: bool = True) -> HandoverRequest:
-    return HandoverRequest(
-        id="h.0",
-        conversation_id="c",
-        handover_id="h",
-        rung=0,
-        owner_epoch=1,
-        bot_id="b",
+    return asking(
         reason=EndReason.RULE,
         visitor=VisitorCard(name="Kim", email="kim@example.com"),
         page={"url": "https://shop.example/lamps"},

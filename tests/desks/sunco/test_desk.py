@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
+from tests.support.desks import a_file, asking, desk_alone
 
 from warmline.conformance.rigs.sunco import SuncoRig
 from warmline.desks.sunco import SuncoDesk, sunco_kind
 from warmline.desks.sunco.inbound import parse_batch
 from warmline.desks.sunco.settings import AGENT_WORKSPACE
-from warmline.handover.desk_kinds import Linked, Secret
 from warmline.handover.port import (
     AgentReplied,
     EndReason,
-    File,
-    HandoverRequest,
     OutboundMessage,
     OutboundNote,
     OutboundTyping,
@@ -29,22 +27,11 @@ from warmline.handover.port import (
     VisitorCard,
     VisitorLine,
 )
-from warmline.kernel.clock import SystemClock
-from warmline.platform.http import Outgoing
 from warmline.simulators.samples import picture
 from warmline.simulators.script import Kind
 from warmline.simulators.sunco import Assumptions
 
-REQUEST = HandoverRequest(
-    id="h.0",
-    conversation_id="c-1",
-    handover_id="h",
-    rung=0,
-    owner_epoch=1,
-    bot_id="b",
-    reason=EndReason.API,
-    visitor=VisitorCard(id="v-1", name="Kim", email="not an address"),
-)
+REQUEST = asking(visitor=VisitorCard(id="v-1", name="Kim", email="not an address"))
 
 
 @dataclass
@@ -70,42 +57,19 @@ class Here:
 
 @contextlib.asynccontextmanager
 async def meeting(**options: Any) -> AsyncIterator[Here]:
-    async with SuncoRig.running(**options) as rig:
-        outgoing = Outgoing(allow=["127.0.0.0/8"])
-        settings = dict(rig.settings)
-        secrets = {name: (Secret(settings.pop(name)),) for name in ("key_secret", "webhook_secret")}
-        linked = Linked(connection_id="k", name="Zendesk", bot_ids=("b",), settings=settings, secrets=secrets)
-        try:
-            yield Here(cast(SuncoDesk, sunco_kind(outgoing, SystemClock()).make(linked)), rig)
-        finally:
-            await outgoing.stop()
+    async with SuncoRig.running(**options) as rig, desk_alone(sunco_kind, rig.settings) as desk:
+        yield Here(cast(SuncoDesk, desk), rig)
 
 
-def file(name: str, media_type: str, body: bytes) -> File:
-    async def read() -> bytes:
-        return body
-
-    return File(name=name, media_type=media_type, size=len(body), url="https://warmline.example/f/1", read=read)
-
-
-FILES = (file('my "lämp".png', "image/png", picture()), file("notes.txt", "text/plain", b"notes"))
+FILES = (a_file('my "lämp".png', "image/png", picture()), a_file("notes.txt", "text/plain", b"notes"))
 MESSAGE = OutboundMessage(id="m-1", seq=3, text="Like these.", attachments=FILES)
 
 
 async def test_a_visitor_is_one_user_whatever_he_is_called_and_a_wrong_address_is_left_out() -> None:
     async with meeting() as here:
         await here.open()
-        again = HandoverRequest(
-            id="h2.0",
-            conversation_id="c-2",
-            handover_id="h2",
-            rung=0,
-            owner_epoch=1,
-            bot_id="b",
-            reason=EndReason.API,
-            visitor=VisitorCard(id="v-1", name="Kim Lee", email="kim@example.com"),
-        )
-        second = await here.desk.open(again)
+        card = VisitorCard(id="v-1", name="Kim Lee", email="kim@example.com")
+        second = await here.desk.open(asking(id="h2.0", conversation_id="c-2", handover_id="h2", visitor=card))
         (user,) = here.rig.vendor.account.users.values()
         assert user.external_id == "warmline-v-1"
         assert user.profile == {"givenName": "Kim Lee", "email": "kim@example.com", "locale": "en"}

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.desks import asking
 
 from warmline.desks.salesforce.legacy.client import AffinityLost, Batch, Keys, Message, Session, SessionOver
 from warmline.desks.salesforce.legacy.desk import LiveAgentDesk
@@ -19,7 +20,6 @@ from warmline.handover.port import (
     AgentReplied,
     AuthorKind,
     EndReason,
-    HandoverRequest,
     OpenFailed,
     OutboundMessage,
     Polled,
@@ -89,19 +89,6 @@ ESTABLISHED = ("ChatEstablished", {"name": "Noor"})
 DATA = ("ChasitorSessionData", {"chatMessages": [{"type": "Chasitor", "content": "hello?", "timestamp": 5_000}]})
 
 
-def request(**more: Any) -> HandoverRequest:
-    return HandoverRequest(
-        id="h.0",
-        conversation_id="c",
-        handover_id="h",
-        rung=0,
-        owner_epoch=1,
-        bot_id="b",
-        reason=EndReason.REQUESTED_BY_VISITOR,
-        **more,
-    )
-
-
 @pytest.fixture
 def server() -> ScriptedServer:
     return ScriptedServer()
@@ -136,7 +123,7 @@ async def step(desk: LiveAgentDesk, thread: Thread) -> tuple[Thread, Polled]:
 
 
 async def connected(desk: LiveAgentDesk, server: ScriptedServer) -> Thread:
-    thread = await desk.open(request())
+    thread = await desk.open(asking())
     server.answers.append(batch(ESTABLISHED, sequence=1))
     thread, _polled = await step(desk, thread)
     return thread
@@ -144,7 +131,7 @@ async def connected(desk: LiveAgentDesk, server: ScriptedServer) -> Thread:
 
 async def test_what_was_said_goes_with_the_request(desk: LiveAgentDesk, server: ScriptedServer) -> None:
     line = TranscriptLine(seq=1, at=1, author=AuthorKind.VISITOR, name="", text="Where is my lamp?")
-    thread = await desk.open(request(transcript=(line,), page={"url": "https://shop.example/lamps"}))
+    thread = await desk.open(asking(transcript=(line,), page={"url": "https://shop.example/lamps"}))
     ((noun, body, affinity, number),) = server.posts
     assert (noun, affinity, number, body["sessionId"], thread.ref) == ("ChasitorInit", "one", 1, "s-1", "s-1")
     details = {detail["label"]: detail["value"] for detail in body["prechatDetails"]}
@@ -158,8 +145,8 @@ async def test_a_repeated_opening_goes_to_the_same_session_under_the_same_number
 ) -> None:
     server.refuse_post = [Unreachable("no answer")]
     with pytest.raises(Unreachable):
-        await desk.open(request())
-    thread = await desk.open(request(repeated=True))
+        await desk.open(asking())
+    thread = await desk.open(asking(repeated=True))
     assert (thread.ref, server.sessions, server.posts[0][3]) == ("s-1", 1, 1)
 
 
@@ -168,8 +155,8 @@ async def test_a_session_that_died_before_the_chat_began_is_replaced(
 ) -> None:
     server.refuse_post = [SessionOver("403")]
     with pytest.raises(Unreachable):
-        await desk.open(request())
-    assert (await desk.open(request(repeated=True))).ref == "s-2"
+        await desk.open(asking())
+    assert (await desk.open(asking(repeated=True))).ref == "s-2"
 
 
 async def test_a_poll_acknowledges_what_the_one_before_brought(desk: LiveAgentDesk, server: ScriptedServer) -> None:
@@ -240,7 +227,7 @@ async def test_a_503_from_in_between_moves_nothing(desk: LiveAgentDesk, server: 
 
 
 async def test_a_session_that_is_gone_says_so_once(desk: LiveAgentDesk, server: ScriptedServer) -> None:
-    thread = await desk.open(request())
+    thread = await desk.open(asking())
     server.answers.append(SessionOver("403"))
     _thread, polled = await step(desk, thread)
     assert ([type(event) for event in polled.events], polled.done) == ([OpenFailed], True)
@@ -273,8 +260,8 @@ async def test_nobody_there_for_the_payloads_button_refuses_the_rung(
     desk: LiveAgentDesk, server: ScriptedServer
 ) -> None:
     server.there = False
-    await desk.open(request())  # its own button was asked for before
+    await desk.open(asking())  # its own button was asked for before
     text = PAYLOAD.example.replace("5736g000000k9nQ", "5736g0000000001")
     elsewhere = fill_payload(PAYLOAD, text, {})
     with pytest.raises(Refused):
-        await desk.open(replace(request(), payload=elsewhere))
+        await desk.open(replace(asking(), payload=elsewhere))
