@@ -281,8 +281,10 @@ class ThreadWorker(Follower):
             return
         try:
             desk = self._around.desk(self.row.connection_id)
-            part, *rest = parts_of(desk.manifest, item)[self._brought :]
-            if not (self._unsure and await self._has(desk, part)):
+            parts = parts_of(desk.manifest, item)
+            part, rest = parts[self._brought], parts[self._brought + 1 :]
+            alike = [one.text for one in parts[: self._brought]].count(part.text)
+            if not (self._unsure and await self._has(desk, part, alike)):
                 await desk.send(self._held.thread, part)
         except (NotFound, Conflict) as error:
             await self._held.park(item, error.detail)
@@ -307,17 +309,19 @@ class ThreadWorker(Follower):
         self._pause.reset()
         self._around.note_cursor(self.row.id, item.seq)
 
-    async def _has(self, desk: Desk, item: OutboundMessage) -> bool:
-        """Whether a line that may have been sent stands in the vendor's thread.  What was said before it is not looked at."""
+    async def _has(self, desk: Desk, item: OutboundMessage, alike: int) -> bool:
+        """Whether a line that may have been sent stands in the vendor's thread, besides ``alike`` parts that read the same.
+
+        What was said before it is not looked at.
+        """
         if not isinstance(desk, ReadsBack):
             return False
         since = item.at - _CLOCKS_DIFFER_MS
         lines = await desk.history(self._held.thread, since)
-        return any(
-            line.item_id == item.id if line.item_id is not None else line.text == item.text
-            for line in lines
-            if isinstance(line, VisitorLine)
-        )
+        own = [line for line in lines if isinstance(line, VisitorLine)]
+        if any(line.item_id == item.id for line in own):
+            return True
+        return sum(line.item_id is None and line.text == item.text for line in own) > alike
 
     # -- taking leave --------------------------------------------------------------------------------------------
 
