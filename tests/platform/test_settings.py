@@ -46,6 +46,9 @@ def test_empty_variable_is_not_set(tmp_path: Path) -> None:
     [
         ("port", "80a", "WARMLINE_PORT cannot be '80a'. It must be a whole number from 1 to 65535."),
         ("port", "0", "whole number from 1 to 65535"),
+        ("refused_file_types", "exe", "It must be a list of media types like image/* or application/pdf."),
+        ("scan_command", "scan 'open", "It must be a program and its arguments, or empty."),
+        ("blobs_url", "https://bucket", "It must be an address like s3://bucket or s3://bucket/folder, or empty."),
         ("role", "boss", "WARMLINE_ROLE cannot be 'boss'. It must be all, web or worker."),
         ("allow_http_targets", "maybe", "true or false"),
         ("trusted_proxies", "10.0.0.0/8, nonsense", "a list of IP addresses or networks"),
@@ -122,3 +125,15 @@ def test_a_bad_address_does_not_repeat_its_password() -> None:
         load(database_url="mysql://warm:s3cret@db/w")
     assert "s3cret" not in raised.value.detail
     assert "WARMLINE_DATABASE_URL" in raised.value.detail
+
+
+def test_a_secret_that_is_no_address_is_masked_as_a_whole() -> None:
+    shown = redacted(load(blobs_secret="wJalr/XUtn", blobs_key_id="AKID"))
+    assert (shown["blobs_secret"], shown["blobs_key_id"]) == ("***", "AKID")
+    assert redacted(load())["blobs_secret"] == ""
+
+
+def test_kinds_of_files_are_patterns() -> None:
+    settings = load(allowed_file_types="Image/*, application/pdf", scan_command="scan --fast '/etc/my rules'")
+    assert settings.allowed_file_types == ("image/*", "application/pdf")
+    assert load().refused_file_types == ("application/x-executable",)
