@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from tools.connect_steps import ROOT, SECTION, manifests, sections, steps
 
+from warmline.handover.port import Grade
+
 MANIFESTS = manifests()
 PAYLOAD, KNOW = "What a rung may tell it", "What to know"
 
@@ -30,6 +32,15 @@ def test_guides_have_one_order(desk: str) -> None:
 def test_a_guide_names_the_grade_of_its_manifest(desk: str) -> None:
     rows = [line for line in guide(desk).splitlines() if line.startswith("| grade |")]
     assert [row.split()[3].rstrip(";") for row in rows] == [str(MANIFESTS[desk].grade)]
+
+
+@pytest.mark.parametrize("desk", MANIFESTS)
+def test_silver_asks_for_availability_and_files_which_no_case_of_the_kit_can_refuse(desk: str) -> None:
+    manifest = MANIFESTS[desk]
+    assert manifest.grade is not Grade.GOLD, "nobody has seen it on a real account"
+    if manifest.grade is Grade.SILVER:
+        assert manifest.capabilities.availability
+        assert manifest.capabilities.attachments
 
 
 def test_steps_are_read_without_their_marks() -> None:
