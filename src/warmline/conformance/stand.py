@@ -21,7 +21,7 @@ from warmline.kernel.ids import uuid7
 from warmline.platform.settings import Settings
 
 PAGE = {
-    "userAgent": "Conformance/1.0",
+    "userAgent": "Stage/1.0",
     "screenRes": "1280x800",
     "language": "en",
     "url": "https://shop.example/lamp",
