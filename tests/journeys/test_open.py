@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
-from tests.support.journey import connect, lines, until, until_equal, until_said
-from tests.support.node import Stage, guest
+from tests.support.journey import lines, until, until_equal, until_said
+from tests.support.node import Stage
+from tests.support.together import Together as Shared
+from tests.support.together import beside
 
 from warmline.accounts.access import SYSTEM
 from warmline.conformance.rigs.open import OpenRig
@@ -23,29 +26,10 @@ from warmline.platform.signing import new_secret, sign, verify
 from warmline.simulators.script import Kind
 
 
-@dataclass
-class Together:
-    """A stage whose widget has the helpdesk as its first rung, and the helpdesk."""
+class Together(Shared[OpenRig]):
+    """A talk is an attempt."""
 
-    stage: Stage
-    rig: OpenRig
-    connection_id: str
-
-    async def asked(self) -> tuple[str, str]:
-        """A visitor who waits: our conversation and the attempt."""
-        conversation = await self.stage.visit()
-        await self.stage.say(conversation, "Where is my lamp?")
-        await self.stage.say(conversation, "talk to a person")
-        attempt = await self.rig.until_waiting()
-        await self.stage.until_stage(conversation, "offered")
-        return conversation, attempt
-
-    async def connected(self) -> tuple[str, str]:
-        """A visitor who talks with an agent."""
-        conversation, attempt = await self.asked()
-        await self.rig.joins(attempt)
-        await self.stage.until_stage(conversation, "connected")
-        return conversation, attempt
+    stages: ClassVar[frozenset[str]] = frozenset({"offered"})
 
     async def post(self, body: dict[str, Any], *, secret: str = "", event_id: str = "d_1") -> tuple[int, Any]:
         """A delivery of the helpdesk's, as it likes; status and answer."""
@@ -58,14 +42,10 @@ class Together:
 
 @contextlib.asynccontextmanager
 async def together(house: Stage) -> AsyncIterator[Together]:
-    async with guest(house) as stage:
-        # It outlives the guest, as the CRMs do: what the node still has to tell it is taken.
-        assert house.crms is not None
-        rig = await house.crms.enter_async_context(OpenRig.running())
-        connection_id = await connect(stage, rig.key, dict(rig.settings), rig.payload)
-        await rig.meet(stage.node)
-        await rig.subscribe(f"{stage.base}/in/{connection_id}")
-        yield Together(stage, rig, connection_id)
+    async with beside(house, OpenRig.running()) as found:
+        here = Together(*found)
+        await here.rig.meet(here.stage.node)
+        yield here
 
 
 async def test_from_the_bot_to_an_agent_and_back(shared_house: Stage) -> None:
@@ -366,6 +346,26 @@ async def test_a_visitor_who_leaves_the_bot_is_taken_from_the_queue(shared_house
         assert status == 200
         await until(lambda: at.rig.is_over(attempt))
         await until_equal(at.bot.heard, ["failed"])
+
+
+async def test_a_connection_that_names_no_ladder_takes_no_handoff(shared_house: Stage) -> None:
+    async with handing(shared_house) as at:
+        connections = at.stage.node.connections
+        for widget, code in (("", "no_ladder"), ("01a1ff3d-1cae-7038-b83f-91bbdb2baee0", "no_ladder")):
+            await connections.update(SYSTEM, at.connection_id, settings={"ladder_of_widget": widget})
+            status, answer = await at.post(**INITIATE)
+            assert (status, answer["code"]) == (409, code)
+        await connections.disable(SYSTEM, at.connection_id)
+        status, answer = await at.post(**INITIATE)
+        assert (status, answer["code"]) == (409, "connection_disabled")
+
+
+async def test_two_that_hand_over_at_once_mean_one_conversation(shared_house: Stage) -> None:
+    async with handing(shared_house) as at:
+        found = await asyncio.gather(*(at.initiate(f"a-{number}") for number in range(3)))
+        assert len(set(found)) == 1
+        events = await at.stage.events(found[0])
+        assert [one.type for one in events].count("handover.requested") == 1
 
 
 async def test_what_is_no_handoff_is_refused_with_its_field(shared_house: Stage) -> None:
