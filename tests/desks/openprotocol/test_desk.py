@@ -94,7 +94,7 @@ class Here:
 
 
 @contextlib.asynccontextmanager
-async def here(**settings: Any) -> AsyncIterator[Here]:
+async def here(*, sender: tuple[Secret, ...] | None = None, **settings: Any) -> AsyncIterator[Here]:
     clock = ManualClock(AT)
     async with running_crm() as there, outgoing_to(there.url) as outgoing:
         linked = Linked(
@@ -104,7 +104,7 @@ async def here(**settings: Any) -> AsyncIterator[Here]:
             settings={"url": there.url, **settings},
             secrets={
                 SIGNING_SECRET: (Secret(SECRET),),
-                SENDER_SECRET: (Secret(SECRET), Secret(OLD_SECRET, AT + 1_000)),
+                SENDER_SECRET: (Secret(SECRET), Secret(OLD_SECRET, AT + 1_000)) if sender is None else sender,
             },
         )
         desk = open_kind(outgoing, clock).make(linked)
@@ -175,6 +175,26 @@ async def test_the_check_says_what_is_missing() -> None:
         assert (await at.desk.check()).ok
         at.there.answers(500)
         assert not (await at.desk.check()).ok
+
+
+async def test_the_check_says_when_no_report_could_be_heard() -> None:
+    async with here(sender=()) as at:
+        health = await at.desk.check()
+        assert (health.ok, "secret is missing" in health.sentence) == (False, True)
+    async with here(sender=(), ladder_of_widget="w-1") as at:
+        assert (await at.desk.check()).ok
+    async with here(sender=(Secret("hunter2"),)) as at:
+        health = await at.desk.check()
+        assert (health.ok, "whsec_" in health.sentence, "hunter2" in health.sentence) == (False, True, False)
+        headers = sign([SECRET], "r-1", at.clock.now(), b"{}")
+        with pytest.raises(SignatureRejected):
+            at.desk.parse(InboundDelivery(headers=headers, body=b"{}", query={}, received_at=at.clock.now()))
+
+
+async def test_availability_that_is_not_answered_is_unknown() -> None:
+    async with here(ask_availability=True) as at:
+        at.there.answers(503)
+        assert await at.desk.availability(QueueRef(ref=None, bot_id="b")) is Availability.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,9 @@ class OpenDesk:
             try:
                 signing.decode_secret(secret)
             except Invalid as error:
-                return Health(ok=False, sentence=f"The address answers, but the other side's secret is none. {error}")
+                return Health(
+                    ok=False, sentence=f"The address answers. The other side's secret is not one: {error.detail}"
+                )
         if not self._sender_secrets() and self._settings.ladder_of_widget is None:
             return Health(
                 ok=False, sentence="The address answers, but the other side's secret is missing: no agent is heard."
@@ -159,7 +161,7 @@ class OpenDesk:
         """One report, signed with the other side's secret.  Raises SignatureRejected, Invalid."""
         try:
             signing.verify(self._sender_secrets(), delivery.headers, delivery.body, now=delivery.received_at)
-        except signing.SignatureRejected as error:
+        except (signing.SignatureRejected, Invalid) as error:
             raise SignatureRejected(error.detail, desk=_DESK, operation="parse") from error
         return parse_report(delivery.body)
 
