@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
-from tests.support.journey import connect, lines, until_equal, until_said
-from tests.support.node import Stage, guest
+from tests.support.journey import lines, until_equal, until_said
+from tests.support.node import Stage
+from tests.support.together import Together as Shared
+from tests.support.together import beside
 
 from warmline.conformance.rigs.dixa import DixaRig
 from warmline.conversations.widgets import LadderStep
@@ -17,35 +18,22 @@ from warmline.simulators.dixa import DixaSimulator
 from warmline.simulators.script import Kind
 
 
-@dataclass
-class Together:
-    """A stage whose widget has Dixa as its first rung, and the Dixa behind it."""
+class Together(Shared[DixaRig]):
+    """What is seen of it is Dixa's conversation."""
 
-    stage: Stage
-    dixa: DixaSimulator
-    connection_id: str
+    @property
+    def dixa(self) -> DixaSimulator:
+        """The vendor."""
+        return self.rig.vendor
 
-    async def asked(self) -> tuple[str, Any]:
-        """A visitor who waits for a person: our conversation and Dixa's."""
-        conversation = await self.stage.visit()
-        await self.stage.say(conversation, "Where is my lamp?")
-        await self.stage.say(conversation, "talk to a person")
-        waiting = await self.dixa.waiting(timeout_s=15)
-        await self.stage.until(
-            conversation, lambda s: s.handover and s.handover.stage in {"offered", "queued"} and not s.handover.rung
-        )
-        return conversation, waiting
+    def seen(self, talk: str) -> Any:
+        return self.dixa.account.conversations[int(talk)]
 
 
 @contextlib.asynccontextmanager
 async def together(house: Stage) -> AsyncIterator[Together]:
-    async with guest(house) as stage:
-        # It outlives the guest, as the CRMs do: what the node still has to tell it is taken.
-        assert house.crms is not None
-        rig = await house.crms.enter_async_context(DixaRig.running())
-        connection_id = await connect(stage, rig.key, dict(rig.settings), rig.payload)
-        await rig.subscribe(f"{stage.base}/in/{connection_id}")
-        yield Together(stage, rig.vendor, connection_id)
+    async with beside(house, DixaRig.running()) as found:
+        yield Together(*found)
 
 
 def texts(theirs: Any, direction: str = "Inbound") -> list[str]:

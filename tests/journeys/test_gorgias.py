@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from tests.support.journey import connect, lines, until, until_equal, until_said
-from tests.support.node import Stage, guest
+from tests.support.journey import lines, until, until_said
+from tests.support.node import Stage
+from tests.support.together import Together as Shared
+from tests.support.together import beside
 
 from warmline.accounts.access import SYSTEM
 from warmline.conformance.rigs.gorgias import GorgiasRig
@@ -17,46 +18,17 @@ from warmline.conversations.widgets import LadderStep
 from warmline.kernel.errors import Invalid
 
 
-@dataclass
-class Together:
-    """A stage whose widget has Gorgias as its first rung, and the Gorgias behind it."""
-
-    stage: Stage
-    rig: GorgiasRig
-    connection_id: str
-
-    async def asked(self) -> tuple[str, str]:
-        """A visitor whose ticket waits: our conversation and the ticket's number."""
-        conversation = await self.stage.visit()
-        await self.stage.say(conversation, "Where is my lamp?")
-        await self.stage.say(conversation, "talk to a person")
-        talk = await self.rig.until_waiting()
-        await self.stage.until(conversation, lambda s: s.handover and s.handover.stage in {"offered", "queued"})
-        return conversation, talk
-
-    async def connected(self) -> tuple[str, str]:
-        """A visitor whose ticket somebody has taken."""
-        conversation, talk = await self.asked()
-        await self.rig.joins(talk)
-        await self.stage.until_stage(conversation, "connected")
-        return conversation, talk
+class Together(Shared[GorgiasRig]):
+    """A talk is a ticket."""
 
     def ticket(self, talk: str) -> Any:
         return self.rig.vendor.account.tickets[int(talk)]
 
-    async def heard(self, talk: str, *wanted: str) -> None:
-        await until_equal(lambda: self.rig.heard(talk), list(wanted))
-
 
 @contextlib.asynccontextmanager
 async def together(house: Stage, settings: dict[str, object] | None = None, **readings: Any) -> AsyncIterator[Together]:
-    async with guest(house) as stage:
-        # It outlives the guest, as the CRMs do: what the node still has to tell it is taken.
-        assert house.crms is not None
-        rig = await house.crms.enter_async_context(GorgiasRig.running(**readings))
-        connection_id = await connect(stage, "gorgias", {**rig.settings, **(settings or {})}, rig.payload)
-        await rig.subscribe(f"{stage.base}/in/{connection_id}")
-        yield Together(stage, rig, connection_id)
+    async with beside(house, GorgiasRig.running(**readings), settings=settings) as found:
+        yield Together(*found)
 
 
 async def test_from_the_bot_to_an_agent_in_gorgias_and_back(shared_house: Stage) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.support.journey import connect, lines, until_equal, until_said
-from tests.support.node import Stage, guest
+from tests.support.journey import lines, until_equal, until_said
+from tests.support.node import Stage
+from tests.support.together import Together as Shared
+from tests.support.together import beside
 
 from warmline.conformance.rigs.kustomer import KustomerRig
 from warmline.conversations.widgets import LadderStep
@@ -18,43 +19,25 @@ from warmline.simulators.kustomer import KustomerSimulator
 from warmline.simulators.script import Kind
 
 
-@dataclass
-class Together:
-    """A stage whose widget has Kustomer as its first rung, and the Kustomer behind it."""
+class Together(Shared[KustomerRig]):
+    """What is seen of it is Kustomer's conversation."""
 
-    stage: Stage
-    kustomer: KustomerSimulator
-    connection_id: str
+    @property
+    def kustomer(self) -> KustomerSimulator:
+        """The vendor."""
+        return self.rig.vendor
 
-    async def asked(self) -> tuple[str, Any]:
-        """A visitor who waits for a person: our conversation and Kustomer's."""
-        conversation = await self.stage.visit()
-        await self.stage.say(conversation, "Where is my lamp?")
-        await self.stage.say(conversation, "talk to a person")
-        waiting = await self.kustomer.waiting(timeout_s=15)
-        await self.stage.until(
-            conversation, lambda s: s.handover and s.handover.stage in {"offered", "queued"} and not s.handover.rung
-        )
-        return conversation, waiting
-
-    async def connected(self) -> tuple[str, Any]:
-        """A visitor who talks with an agent."""
-        conversation, theirs = await self.asked()
-        await self.kustomer.agent_joins(theirs.id)
-        await self.stage.until_stage(conversation, "connected")
-        return conversation, theirs
+    def seen(self, talk: str) -> Any:
+        return self.kustomer.account.conversations[talk]
 
 
 @contextlib.asynccontextmanager
 async def together(house: Stage, *, queue: bool = True, **readings: Any) -> AsyncIterator[Together]:
-    async with guest(house) as stage:
-        # It outlives the guest, as the CRMs do: what the node still has to tell it is taken.
-        assert house.crms is not None
-        rig = await house.crms.enter_async_context(KustomerRig.running(**readings))
-        payload = rig.payload if queue else rig.payload_without_queue
-        connection_id = await connect(stage, rig.key, dict(rig.settings), payload)
-        await rig.subscribe(f"{stage.base}/in/{connection_id}")
-        yield Together(stage, rig.vendor, connection_id)
+    def payload(rig: KustomerRig) -> str:
+        return rig.payload if queue else rig.payload_without_queue
+
+    async with beside(house, KustomerRig.running(**readings), payload=payload) as found:
+        yield Together(*found)
 
 
 def texts(theirs: Any, direction: str = "in") -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.support.journey import connect, lines, until, until_equal, until_said
-from tests.support.node import Stage, guest
+from tests.support.journey import lines, until, until_said
+from tests.support.node import Stage
+from tests.support.together import Together as Shared
+from tests.support.together import beside
 
 from warmline.accounts.access import SYSTEM
 from warmline.conformance.rigs.sunco import SuncoRig
@@ -18,42 +19,21 @@ from warmline.simulators.sunco import Assumptions
 from warmline.simulators.sunco.state import OWN_PLACE
 
 
-@dataclass
-class Together:
-    """A stage whose widget has Zendesk as its first rung, and the vendor behind it."""
-
-    stage: Stage
-    rig: SuncoRig
-    connection_id: str
-
-    async def asked(self) -> tuple[str, str]:
-        """A visitor who waits for a person: our conversation and the vendor's."""
-        conversation = await self.stage.visit()
-        await self.stage.say(conversation, "Where is my lamp?")
-        await self.stage.say(conversation, "talk to a person")
-        talk = await self.rig.until_waiting()
-        await self.stage.until(conversation, lambda s: s.handover and s.handover.stage in {"offered", "queued"})
-        return conversation, talk
+class Together(Shared[SuncoRig]):
+    """An agent is there when he has said something."""
 
     async def connected(self) -> tuple[str, str]:
-        """A visitor who talks with an agent."""
-        conversation, talk = await self.asked()
+        conversation, talk = await self.asks()
         await self.rig.joins(talk)
         await self.rig.says(talk, "Hello.")
         await self.stage.until_stage(conversation, "connected")
         return conversation, talk
 
-    async def heard(self, talk: str, *wanted: str) -> None:
-        """Wait until the agent has read this of the visitor."""
-        await until_equal(lambda: self.rig.heard(talk), wanted)
-
 
 @contextlib.asynccontextmanager
 async def together(house: Stage, **options: Any) -> AsyncIterator[Together]:
-    async with SuncoRig.running(**options) as rig, guest(house) as stage:
-        connection_id = await connect(stage, "sunco", dict(rig.settings), rig.payload)
-        await rig.subscribe(f"{stage.base}/in/{connection_id}")
-        yield Together(stage, rig, connection_id)
+    async with beside(house, SuncoRig.running(**options)) as found:
+        yield Together(*found)
 
 
 async def test_from_the_bot_to_an_agent_in_zendesk_and_back(shared_house: Stage) -> None:
