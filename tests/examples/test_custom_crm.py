@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +16,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from tests.support.example import running_example
+from tests.support.node import free_port
 
 from warmline.kernel.clock import SystemClock
 from warmline.kernel.ids import uuid7
@@ -96,33 +97,14 @@ async def running_fake() -> AsyncIterator[tuple[FakeWarmline, str]]:
 async def running_crm() -> AsyncIterator[tuple[FakeWarmline, RunningCrm]]:
     """The process and its Warmline; it must end well, whatever was done to it."""
     async with running_fake() as (warmline, url), aiohttp.ClientSession() as session:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        environment = {**os.environ, "CRM_WARMLINE_URL": url, "CRM_API_KEY": "wlc_key", "CRM_BOT_ID": BOT}
-        environment |= {"CRM_SIGNING_SECRET": SECRET, "PYTHONUNBUFFERED": "1"}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(FOLDER / "crm.py"),
-            "--port",
-            str(port),
-            env=environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        assert process.stdout is not None
-        try:
-            said = b""
-            while b"Running on" not in said:
-                line = await asyncio.wait_for(process.stdout.readline(), 30)
-                said += line
-                assert line, said.decode()
-            yield warmline, RunningCrm(f"http://127.0.0.1:{port}", session)
-        finally:
-            process.terminate()
-            rest = await asyncio.wait_for(process.stdout.read(), 20)
-            assert b"Traceback" not in rest, rest.decode()
-            assert await process.wait() == 0
-            process._transport.close()  # type: ignore[attr-defined]
+        environment = {
+            "CRM_WARMLINE_URL": url,
+            "CRM_API_KEY": "wlc_key",
+            "CRM_BOT_ID": BOT,
+            "CRM_SIGNING_SECRET": SECRET,
+        }
+        async with running_example(FOLDER / "crm.py", free_port(), environment) as base:
+            yield warmline, RunningCrm(base, session)
 
 
 Pair = tuple[FakeWarmline, RunningCrm]

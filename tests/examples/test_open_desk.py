@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.example import running_example
 from tests.support.journey import set_ladder, until_said
 from tests.support.node import Stage, free_port, guest
 
@@ -66,31 +66,16 @@ async def running(house: Stage) -> AsyncIterator[Running]:
             bot_ids=[stage.bot_id],
         )
         await set_ladder(stage, made.connection.id, '{"queue": "returns"}')
-        environment = {**os.environ, "DESK_OWN_SECRET": own, "DESK_THEIR_SECRET": made.secrets["signing_secret"]}
-        environment |= {"DESK_REPORT_TO": f"{stage.base}/in/{made.connection.id}", "PYTHONUNBUFFERED": "1"}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, str(FOLDER / "desk.py"), "--port", str(port)),
-            env=environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        assert process.stdout is not None
-        try:
-            said = b""
-            while b"Running on" not in said:
-                line = await asyncio.wait_for(process.stdout.readline(), 30)
-                said += line
-                assert line, said.decode()
+        environment = {
+            "DESK_OWN_SECRET": own,
+            "DESK_THEIR_SECRET": made.secrets["signing_secret"],
+            "DESK_REPORT_TO": f"{stage.base}/in/{made.connection.id}",
+        }
+        async with running_example(FOLDER / "desk.py", port, environment) as base:
             assert (await stage.node.connections.check(SYSTEM, made.connection.id)).ok
-            desk = Running(stage, f"http://127.0.0.1:{port}")
+            desk = Running(stage, base)
             await desk.attempts()  # somebody looks, so somebody is there
             yield desk
-        finally:
-            process.terminate()
-            rest = await asyncio.wait_for(process.stdout.read(), 20)
-            assert b"Traceback" not in rest, rest.decode()
-            assert await process.wait() == 0
-            process._transport.close()  # type: ignore[attr-defined]
 
 
 async def asked(at: Running) -> tuple[str, str]:

@@ -12,7 +12,8 @@ from typing import Any
 from aiohttp import web
 
 from warmline.desks.customcrm import CustomCrmDesk
-from warmline.desks.customcrm.settings import FORM, SIGNING_SECRET
+from warmline.desks.customcrm.settings import FORM
+from warmline.desks.shared.signed_posts import SIGNING_SECRET
 from warmline.handover.connection_forms import parse_form
 from warmline.handover.desk_kinds import Linked, Secret
 from warmline.handover.port import AuthorKind, EndReason, HandoverRequest, TranscriptLine, VisitorCard

@@ -14,7 +14,8 @@ import pytest
 from tests.desks.customcrm.support import OLD_SECRET, SECRET, Crm, outgoing_to, running_crm
 
 from warmline.desks.openprotocol.desk import OpenDesk, open_kind
-from warmline.desks.openprotocol.settings import SENDER_SECRET, SIGNING_SECRET
+from warmline.desks.openprotocol.settings import SENDER_SECRET
+from warmline.desks.shared.signed_posts import SIGNING_SECRET
 from warmline.handover.desk_kinds import Linked, Secret
 from warmline.handover.port import (
     AuthorKind,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from warmline.desks.customcrm import payloads
 from warmline.desks.customcrm.client import DESK, read_team_online
@@ -14,10 +14,9 @@ from warmline.desks.customcrm.settings import (
     AVAILABILITY_KEPT_MS,
     AVAILABILITY_TIMEOUT_S,
     FORM,
-    SIGNING_SECRET,
     read_settings,
 )
-from warmline.desks.shared.signed_posts import SignedPosts, wire_id
+from warmline.desks.shared.signed_posts import SIGNING_SECRET, SignedPosts, target_check, wire_id
 from warmline.handover.desk_kinds import DeskKind, Linked
 from warmline.handover.port import (
     AuthRejected,
@@ -43,10 +42,9 @@ from warmline.handover.port import (
     Unsupported,
 )
 from warmline.kernel.clock import Clock
-from warmline.kernel.errors import Invalid
 from warmline.kernel.ids import uuid7
 from warmline.platform import signing
-from warmline.platform.http import Outgoing, TargetRefused
+from warmline.platform.http import Outgoing
 
 _MANIFEST = Manifest.load(Path(__file__).with_name("manifest.toml"))
 _NO_CONVERSATION = "availability"
@@ -196,18 +194,11 @@ def _is_front_end(thread: Thread) -> bool:
 
 def customcrm_kind(outgoing: Outgoing, clock: Clock) -> DeskKind:
     """The kind to register; desks made by it call through ``outgoing``."""
-
-    def check_settings(settings: Mapping[str, Any]) -> None:
-        try:
-            outgoing.target(settings["webhook_url"])
-        except TargetRefused as error:
-            raise Invalid(error.detail, path="$.settings.webhook_url", code="target_refused") from error
-
     return DeskKind(
         manifest=_MANIFEST,
         form=FORM,
         make=lambda linked: CustomCrmDesk(linked, outgoing, clock),
-        check_settings=check_settings,
+        check_settings=target_check(outgoing, "webhook_url"),
         new_secret=lambda _name: signing.new_secret(),
         summary="Your own system, over a webhook and five events",
     )

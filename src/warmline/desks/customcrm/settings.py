@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from warmline.desks.shared.signed_posts import SIGNING_FIELD
 from warmline.handover.connection_forms import Choice, FieldKind, FormField
 
-SIGNING_SECRET = "signing_secret"
 AVAILABILITY_TIMEOUT_S = 3.0
 AVAILABILITY_KEPT_MS = 10_000
 
@@ -55,13 +55,7 @@ FORM = (
         # A send must end before the lease under which it is made: the relay counts on 12 seconds.
         highest=10,
     ),
-    FormField(
-        name=SIGNING_SECRET,
-        label="Signing secret",
-        help="Every event is signed with it (Standard Webhooks). Shown once; two are valid during a rotation.",
-        secret=True,
-        generated=True,
-    ),
+    SIGNING_FIELD,
 )
 
 

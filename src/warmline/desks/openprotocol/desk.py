@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
@@ -17,10 +17,9 @@ from warmline.desks.openprotocol.settings import (
     FORM,
     PAYLOAD,
     SENDER_SECRET,
-    SIGNING_SECRET,
     read_settings,
 )
-from warmline.desks.shared.signed_posts import SignedPosts, valid, wire_id
+from warmline.desks.shared.signed_posts import SIGNING_SECRET, SignedPosts, target_check, valid, wire_id
 from warmline.handover.desk_kinds import DeskKind, Linked
 from warmline.handover.port import (
     AuthRejected,
@@ -48,7 +47,7 @@ from warmline.kernel.clock import Clock
 from warmline.kernel.errors import Invalid
 from warmline.kernel.ids import uuid7
 from warmline.platform import signing
-from warmline.platform.http import Outgoing, Reply, TargetRefused
+from warmline.platform.http import Outgoing, Reply
 
 _MANIFEST = Manifest.load(Path(__file__).with_name("manifest.toml"))
 _DESK = _MANIFEST.key
@@ -190,18 +189,11 @@ def _availability(reply: Reply) -> Availability:
 
 def open_kind(outgoing: Outgoing, clock: Clock) -> DeskKind:
     """The kind to register; desks made by it call through ``outgoing``."""
-
-    def check_settings(settings: Mapping[str, Any]) -> None:
-        try:
-            outgoing.target(settings["url"])
-        except TargetRefused as error:
-            raise Invalid(error.detail, path="$.settings.url", code="target_refused") from error
-
     return DeskKind(
         manifest=_MANIFEST,
         form=FORM,
         make=lambda linked: OpenDesk(linked, outgoing, clock),
-        check_settings=check_settings,
+        check_settings=target_check(outgoing, "url"),
         new_secret=lambda _name: signing.new_secret(),
         payload=PAYLOAD,
         summary="Any helpdesk or bot, by a small published protocol over HTTP",

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from warmline.desks.shared.signed_posts import SIGNING_FIELD
 from warmline.handover.connection_forms import LADDER_OF_WIDGET, FieldKind, FormField
 from warmline.handover.payloads import PayloadKind
 
-SIGNING_SECRET = "signing_secret"
 SENDER_SECRET = "sender_secret"
 AVAILABILITY_TIMEOUT_S = 3.0
 AVAILABILITY_KEPT_MS = 10_000
@@ -44,13 +44,7 @@ FORM = (
         label="Ladder for a bot elsewhere",
         help="Only for a bot that hands its conversations over to us: the id of the widget whose ladder they go down.",
     ),
-    FormField(
-        name=SIGNING_SECRET,
-        label="Signing secret",
-        help="Every event is signed with it (Standard Webhooks). Shown once; two are valid during a rotation.",
-        secret=True,
-        generated=True,
-    ),
+    SIGNING_FIELD,
 )
 
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from warmline.desks.shared.answers import check_reply, translated
+from warmline.handover.connection_forms import FormField
 from warmline.handover.desk_kinds import Secret
 from warmline.kernel.clock import Clock
-from warmline.kernel.errors import WarmlineError
-from warmline.platform.http import Outgoing, Reply, ReplyTooLarge
+from warmline.kernel.errors import Invalid, WarmlineError
+from warmline.platform.http import Outgoing, Reply, ReplyTooLarge, TargetRefused
 from warmline.platform.signing import Signer
 
+SIGNING_SECRET = "signing_secret"
+SIGNING_FIELD = FormField(
+    name=SIGNING_SECRET,
+    label="Signing secret",
+    help="Every event is signed with it (Standard Webhooks). Shown once; two are valid during a rotation.",
+    secret=True,
+    generated=True,
+)
 _MAX_REPLY_BYTES = 65_536
 
 
@@ -67,6 +77,18 @@ class SignedPosts:
         if self._signer is None or secrets != self._signed_with:
             self._signer, self._signed_with = Signer(secrets), secrets
         return self._signer.headers(webhook_id, self._clock.now(), body)
+
+
+def target_check(outgoing: Outgoing, field: str) -> Callable[[Mapping[str, Any]], None]:
+    """What refuses (Invalid) settings whose address in ``field`` must not be called."""
+
+    def check(settings: Mapping[str, Any]) -> None:
+        try:
+            outgoing.target(settings[field])
+        except TargetRefused as error:
+            raise Invalid(error.detail, path=f"$.settings.{field}", code="target_refused") from error
+
+    return check
 
 
 def valid(secrets: Sequence[Secret], now: int) -> tuple[str, ...]:
