@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.support.journey import connect, lines, until, until_equal, until_said
-from tests.support.node import Stage, guest
+from tests.support.journey import lines, until, until_equal, until_said
+from tests.support.node import Stage
+from tests.support.together import beside
 
 from warmline.accounts.access import SYSTEM
 from warmline.conformance.rigs.freshchat import FreshchatRig
@@ -21,13 +22,8 @@ from warmline.simulators.script import Kind
 @contextlib.asynccontextmanager
 async def freshchat(house: Stage, **readings: Any) -> AsyncIterator[tuple[Stage, FreshchatRig, str]]:
     """A stage whose widget has Freshchat as its first rung, the Freshchat behind it, and the connection's id."""
-    async with guest(house) as stage:
-        # It outlives the guest, as the CRMs do: what the node still has to tell it is taken.
-        assert house.crms is not None
-        rig = await house.crms.enter_async_context(FreshchatRig.running(Assumptions(**readings)))
-        connection_id = await connect(stage, "freshchat", dict(rig.settings), rig.payload)
-        await rig.subscribe(f"{stage.base}/in/{connection_id}")
-        yield stage, rig, connection_id
+    async with beside(house, FreshchatRig.running(Assumptions(**readings))) as found:
+        yield found
 
 
 async def ask(stage: Stage, rig: FreshchatRig, conversation: str = "") -> tuple[str, str]:

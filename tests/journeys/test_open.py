@@ -43,9 +43,7 @@ class Together(Shared[OpenRig]):
 @contextlib.asynccontextmanager
 async def together(house: Stage) -> AsyncIterator[Together]:
     async with beside(house, OpenRig.running()) as found:
-        here = Together(*found)
-        await here.rig.meet(here.stage.node)
-        yield here
+        yield Together(*found)
 
 
 async def test_from_the_bot_to_an_agent_and_back(shared_house: Stage) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.support.journey import connect, lines, until, until_equal, until_said
-from tests.support.node import Stage, guest
+from tests.support.journey import lines, until, until_said
+from tests.support.node import Stage
+from tests.support.together import Together as Shared
+from tests.support.together import beside
 
 from warmline.accounts.access import SYSTEM
 from warmline.conformance.rigs.salesforce import SalesforceRig
@@ -18,49 +19,24 @@ from warmline.simulators.salesforce import Assumptions, SalesforceSimulator
 from warmline.simulators.script import Kind
 
 
-@dataclass
-class Together:
-    """A stage whose widget has Salesforce as its first rung, and the Salesforce behind it."""
-
-    stage: Stage
-    rig: SalesforceRig
-    connection_id: str
+class Together(Shared[SalesforceRig]):
+    """What is seen of it is Salesforce's conversation."""
 
     @property
     def vendor(self) -> SalesforceSimulator:
         return self.rig.vendor
 
-    async def asked(self) -> tuple[str, Any]:
-        """A visitor who waits for a person: our conversation and Salesforce's."""
-        conversation = await self.stage.visit()
-        await self.stage.say(conversation, "Where is my lamp?")
-        await self.stage.say(conversation, "talk to a person")
-        theirs = await self.vendor.waiting(timeout_s=15)
-        await self.stage.until(
-            conversation, lambda s: s.handover and s.handover.stage in {"offered", "queued"} and not s.handover.rung
-        )
-        return conversation, theirs
-
-    async def connected(self) -> tuple[str, Any]:
-        """A visitor who talks with an agent."""
-        conversation, theirs = await self.asked()
-        await self.vendor.agent_joins(theirs.id)
-        await self.stage.until_stage(conversation, "connected")
-        return conversation, theirs
+    def seen(self, talk: str) -> Any:
+        return self.vendor.org.conversations[talk]
 
     async def hears(self, theirs: Any, *wanted: str) -> None:
-        """Wait until the agent has read this of the visitor since he asked."""
-        await until_equal(lambda: self.rig.heard(theirs.id), wanted)
+        await self.heard(theirs.id, *wanted)
 
 
 @contextlib.asynccontextmanager
 async def together(house: Stage, assumptions: Assumptions | None = None, **settings: object) -> AsyncIterator[Together]:
-    async with guest(house) as stage:
-        # It outlives the guest, as the CRMs do: what the node still has to tell it is taken.
-        assert house.crms is not None
-        rig = await house.crms.enter_async_context(SalesforceRig.running(assumptions))
-        connection_id = await connect(stage, rig.key, {**rig.settings, **settings}, rig.payload)
-        yield Together(stage, rig, connection_id)
+    async with beside(house, SalesforceRig.running(assumptions), settings=settings) as found:
+        yield Together(*found)
 
 
 async def test_from_the_bot_to_an_agent_in_salesforce_and_back(shared_house: Stage) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from tests.support.journey import connect, set_ladder, until, until_equal, until_said
-from tests.support.node import Stage, guest
+from tests.support.journey import set_ladder, until, until_said
+from tests.support.node import Stage
+from tests.support.together import Together as Shared
+from tests.support.together import beside
 
 from warmline.accounts.access import SYSTEM
 from warmline.conformance.rigs.salesforce_legacy import SalesforceLegacyRig
@@ -19,48 +20,27 @@ from warmline.simulators.salesforce_legacy.state import Chat
 from warmline.simulators.script import Kind
 
 
-@dataclass
-class Together:
-    """A stage whose widget has Live Agent as its first rung, and the Salesforce behind it."""
+class Together(Shared[SalesforceLegacyRig]):
+    """What is seen of it is Salesforce's chat."""
 
-    stage: Stage
-    rig: SalesforceLegacyRig
-    connection_id: str
+    stages: ClassVar[frozenset[str]] = frozenset({"queued"})
 
     @property
     def vendor(self) -> SalesforceLegacySimulator:
         """The vendor."""
         return self.rig.vendor
 
-    async def asked(self, first: str = "Where is my lamp?") -> tuple[str, Chat]:
-        """A visitor who waits for a person: our conversation and Salesforce's chat."""
-        conversation = await self.stage.visit()
-        await self.stage.say(conversation, first)
-        await self.stage.say(conversation, "talk to a person")
-        waiting = await self.vendor.waiting(timeout_s=15)
-        await self.stage.until_stage(conversation, "queued")
-        return conversation, waiting
-
-    async def connected(self) -> tuple[str, Chat]:
-        """A visitor who talks with an agent."""
-        conversation, theirs = await self.asked()
-        await self.vendor.agent_joins(theirs.id)
-        await self.stage.until_stage(conversation, "connected")
-        return conversation, theirs
+    def seen(self, talk: str) -> Chat:
+        return next(one for one in self.vendor.conversations if one.id == talk)
 
     async def until_heard(self, theirs: Chat, *wanted: str) -> None:
-        """Wait until the agent has read exactly this of the visitor."""
-        await until_equal(lambda: self.rig.heard(theirs.id), wanted)
+        await self.heard(theirs.id, *wanted)
 
 
 @contextlib.asynccontextmanager
 async def together(house: Stage, **readings: Any) -> AsyncIterator[Together]:
-    async with guest(house) as stage:
-        # It outlives the guest, as the CRMs do: what the node still has to tell it is taken.
-        assert house.crms is not None
-        rig = await house.crms.enter_async_context(SalesforceLegacyRig.running(**readings))
-        connection_id = await connect(stage, "salesforce_legacy", dict(rig.settings), rig.payload)
-        yield Together(stage, rig, connection_id)
+    async with beside(house, SalesforceLegacyRig.running(**readings)) as found:
+        yield Together(*found)
 
 
 async def test_from_the_bot_to_an_agent_of_live_agent_and_back(shared_house: Stage) -> None:

@@ -74,5 +74,6 @@ async def beside(
         rig = await house.crms.enter_async_context(running)
         entered = {**rig.settings, **(settings or {})}
         connection_id = await connect(stage, rig.key, entered, payload(rig))
+        await rig.meet(stage.node)
         await rig.subscribe(f"{stage.base}/in/{connection_id}")
         yield stage, rig, connection_id
