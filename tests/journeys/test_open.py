@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
-from tests.support.journey import lines, until, until_equal, until_said
+from tests.support.journey import lines, set_ladder, until, until_equal, until_said
 from tests.support.node import Stage
 from tests.support.together import Together as Shared
 from tests.support.together import beside
@@ -234,7 +234,7 @@ INITIATE: dict[str, Any] = {
     "from": {"id": "bot-1", "name": "Otto"},
     "relatesTo": {"conversation": {"id": "+45 1234"}},
     "locale": "da-DK",
-    "value": {"skill": "credit cards", "tries": 2, "nested": {"ignored": True}},
+    "value": {"skill": "credit cards", "tries": 2, "nested": {"ignored": True}, "name": "Ana"},
     "attachments": [
         {"contentType": "image/png", "contentUrl": "https://bot.example/x.png"},
         {
@@ -252,6 +252,7 @@ async def handing(house: Stage) -> AsyncIterator[Handing]:
         bot = Bot()
         assert house.crms is not None
         await house.crms.enter_async_context(bot.running())
+        await set_ladder(at.stage, at.connection_id, '{"topic": "{{details.skill}}, {{details.tries}}"}')
         settings = {"url": bot.url, "ladder_of_widget": at.stage.widget_id}
         made = await at.stage.node.connections.create(
             SYSTEM, kind="open", name="Otto", settings=settings, bot_ids=[at.stage.bot_id]
@@ -265,6 +266,8 @@ async def test_a_bot_elsewhere_hands_over_and_gets_the_conversation_back(shared_
         conversation = await at.initiate()
         attempt = await at.rig.until_waiting()
         assert "bot: How can I help?\nvisitor: My card is gone" in at.rig.context(attempt)
+        assert "name: Ana" in at.rig.context(attempt)
+        assert "topic: credit cards, 2" in at.rig.context(attempt)
         assert await at.initiate("a-2") == conversation
         status, _answer = await at.post(type="message", id="m-1", text="Hello?")
         assert status == 200
