@@ -127,13 +127,7 @@ class CustomCrmDesk:
         else:
             body = payloads.widget_escalate(request, target, profile)
         await self._client.post("open", wire_id("open", request.id), body)
-        return Thread(
-            ref=request.external_id or request.conversation_id,
-            connection_id=self._linked.connection_id,
-            conversation_id=request.conversation_id,
-            request_id=request.id,
-            bot_id=request.bot_id,
-        )
+        return self._linked.thread(request, request.external_id or request.conversation_id)
 
     async def send(self, thread: Thread, item: Outbound) -> Receipt:
         """WidgetMessage.  Typing is not on this wire and costs nothing; a note cannot be kept from the visitor."""

@@ -121,14 +121,7 @@ class OpenDesk:
     async def open(self, request: HandoverRequest) -> Thread:
         """``handover.offered``: any 2xx means that the helpdesk has it in its queue."""
         await self._post("open", events.offered(request, wire_id("offer", request.id)))
-        return Thread(
-            ref=request.id,
-            connection_id=self._linked.connection_id,
-            conversation_id=request.conversation_id,
-            request_id=request.id,
-            bot_id=request.bot_id,
-            state=request.owner_epoch,
-        )
+        return self._linked.thread(request, request.id, request.owner_epoch)
 
     async def send(self, thread: Thread, item: Outbound) -> Receipt:
         """``message.posted``, ``typing`` or ``note.posted``."""

@@ -121,14 +121,7 @@ class LiveAgentDesk:
             organization_id=init["organizationId"],
             wait_s=min(max(session.client_poll_timeout, 1.0), _LONGEST_POLL_S),
         )
-        return Thread(
-            ref=session.id,
-            connection_id=self._linked.connection_id,
-            conversation_id=request.conversation_id,
-            request_id=request.id,
-            bot_id=request.bot_id,
-            state=msgspec.to_builtins(state),
-        )
+        return self._linked.thread(request, session.id, msgspec.to_builtins(state))
 
     async def send(self, thread: Thread, item: Outbound) -> Receipt:
         """A line of the visitor, or his typing.  Files go as links in the text: this protocol takes only what is asked for."""
