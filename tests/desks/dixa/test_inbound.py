@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from pathlib import Path
 
 import pytest
@@ -39,12 +38,6 @@ def delivery(body: bytes, *, secret: str = SECRET, at: int = NOW, header: str | 
     digest = hmac.new(bytes.fromhex(secret), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     signature = header if header is not None else f"t={at},v1={digest}"
     return InboundDelivery(headers={"x-dixa-signature": signature}, body=body, query={}, received_at=NOW)
-
-
-def test_every_file_says_where_it_comes_from() -> None:
-    marks = {path.stem: json.loads(path.read_text())["_marks"] for path in FILES.glob("*.json")}
-    assert marks
-    assert set(marks.values()) <= {"from docs", "captured"}
 
 
 def test_an_agents_line() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import textwrap
 from functools import cache
 from pathlib import Path
@@ -42,12 +41,6 @@ def read(name: str) -> DeskEvent | None:
 
 
 # -- events ----------------------------------------------------------------------------------------------------------
-
-
-def test_every_file_says_where_it_comes_from() -> None:
-    marks = {path.stem: json.loads(path.read_text())["_marks"] for path in FILES.glob("*.json")}
-    assert marks
-    assert set(marks.values()) <= {"from docs", "captured"}
 
 
 @pytest.mark.parametrize("name", ["message_by_agent", "message_by_agent_without_type"])

@@ -37,12 +37,6 @@ def only(name: str, **changed: Any) -> Any:
     return event
 
 
-def test_every_file_says_where_it_comes_from() -> None:
-    marks = {path.stem: json.loads(path.read_text())["_marks"] for path in FILES.glob("*.json")}
-    assert marks
-    assert set(marks.values()) <= {"from docs", "captured"}
-
-
 def test_every_report_names_its_attempt_and_itself() -> None:
     for path in FILES.glob("report.*.json"):
         for event in parse_report(path.read_bytes()):

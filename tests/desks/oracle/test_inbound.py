@@ -45,12 +45,6 @@ def only(name: str, known: Remembered = TALKING) -> DeskEvent:
     return event
 
 
-def test_every_file_says_where_it_comes_from() -> None:
-    marks = {path.stem: json.loads(path.read_text())["_marks"] for path in FILES.glob("*.json")}
-    assert len(marks) >= 20
-    assert set(marks.values()) <= {"from docs", "captured"}
-
-
 def test_a_place_in_the_queue_and_a_wait_in_whole_minutes() -> None:
     event = only("wait", WAITING)
     assert isinstance(event, QueueMoved)

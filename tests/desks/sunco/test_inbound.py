@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -40,12 +39,6 @@ def reply(name: str) -> AgentReplied:
 def delivery(secret: str | None) -> InboundDelivery:
     headers = {} if secret is None else {"x-api-key": secret}
     return InboundDelivery(headers=headers, body=b"{}", query={}, received_at=1)
-
-
-def test_every_file_says_where_it_comes_from() -> None:
-    marks = {path.stem: json.loads(path.read_text())["_marks"] for path in FILES.glob("*.json")}
-    assert marks
-    assert set(marks.values()) <= {"from docs", "captured"}
 
 
 def test_an_agent_who_writes_is_there() -> None:

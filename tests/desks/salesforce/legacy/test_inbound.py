@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import msgspec
@@ -41,11 +40,6 @@ def only(name: str, state: ChatState = JOINED) -> DeskEvent:
     (event,) = read(name, state).events
     assert event.thread_ref == "s-1"
     return event
-
-
-def test_every_file_says_where_it_comes_from() -> None:
-    marks = {json.loads(path.read_text())["_marks"] for path in FILES.glob("*.json")}
-    assert marks == {"from docs", "from an integrator", "inferred"}
 
 
 def test_an_agents_line() -> None:
