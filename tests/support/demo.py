@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.support.node import free_port
 
-START_S = 30.0
+START_S = 90.0
 
 
 class Demo:

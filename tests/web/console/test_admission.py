@@ -91,7 +91,10 @@ async def furnished(stage: Stage, table: RouteTable) -> House:
     other = await node.accounts.create_member(SYSTEM, "o@desk.example", "Other", Role.AGENT, "a long enough password")
     v1 = await node.api_keys.create(SYSTEM, kind="v1", label="k", scopes=["conversations:read"])
     wires = await node.api_keys.list_keys(SYSTEM, kind="wire")
+    file_id = await stage.upload(conversation, "note.txt", b"hello")
+    await stage.frame(conversation, frame="message", text="", attachments=[file_id])
     ids = {
+        "file_id": file_id,
         "conversation_id": conversation,
         "member_id": other.id,
         "key_id": v1.record.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from litestar import Request, post
 from litestar.params import FromPath, HeaderParameter
@@ -11,6 +11,7 @@ from warmline.accounts.access import Scope
 from warmline.kernel.errors import Conflict, TooLarge
 from warmline.web.api.conversations import find
 from warmline.web.api.door import Call
+from warmline.web.problems import Receive
 from warmline.web.uploads import NAME_HEADER, Upload, UploadedFile, uploaded
 
 _UPLOAD = {"scope": Scope.AGENTS_SPEAK, "problems": (409, 503), "body": bytes}
@@ -41,7 +42,7 @@ async def upload_file(
     state, _seq = await find(call, conversation_id)
     if state.status != "open":
         raise Conflict("The conversation is closed.", code="closed")
-    upload = Upload(dict(request.scope), request.receive, limit=call.at.attachments.policy.max_bytes)
+    upload = Upload(dict(request.scope), cast("Receive", request.receive), limit=call.at.attachments.policy.max_bytes)
     try:
         return uploaded(await call.at.attachments.receive(conversation_id, upload.name, upload.chunks()))
     except TooLarge as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from litestar import MediaType, Response, get, post
 from litestar.params import FromPath
@@ -13,6 +13,7 @@ from warmline.kernel.errors import NotFound, TooLarge, WarmlineError
 from warmline.kernel.ids import is_uuid
 from warmline.web.console.desk_surface import DeskSurface
 from warmline.web.console.visit import Visit
+from warmline.web.problems import Receive
 from warmline.web.uploads import Upload, uploaded
 
 
@@ -36,7 +37,7 @@ async def upload_file(visit: Visit, conversation_id: FromPath[str]) -> Response[
     try:
         await at.deskwork.check_mine(conversation_id, DeskMember(id=visit.member.id, name=visit.member.name))
         request = visit.request
-        upload = Upload(dict(request.scope), request.receive, limit=at.attachments.policy.max_bytes)
+        upload = Upload(dict(request.scope), cast("Receive", request.receive), limit=at.attachments.policy.max_bytes)
         try:
             kept = await at.attachments.receive(conversation_id, upload.name, upload.chunks())
         except TooLarge as error:
