@@ -98,3 +98,56 @@ def test_every_placeholder_says_what_it_is() -> None:
     known = values_of(request(name="Vera", email="v@m.example", phone="1"), {})
     page = {"screenRes", "title", "referrer"}
     assert set(PLACEHOLDERS) - page == set(known) - {"details"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"queueId": "q1", "note": "{{emial}"}', "two braces on either side"),
+        ('{"queueId": "q1", "note": "{email}}"}', "two braces on either side"),
+        ('{"queueId": "q1", "{{email}}": "x"}', "not in the names of fields"),
+        ('{"queueId": "{{details.queue}}"}', "For a visitor of whom nothing is known"),
+        ('{"queueId": ' + "9" * 5_000 + "}", "at most 40 characters"),
+        ('{"queueId": 1e999}', "too large"),
+    ],
+    ids=["one brace missing", "one brace missing before", "in a name", "never without", "long number", "endless"],
+)
+def test_what_would_go_wrong_later_is_found_when_it_is_saved(text: str, said: str) -> None:
+    with pytest.raises(TypedJsonInvalid, match=said):
+        check_payload(KIND, text)
+
+
+def test_an_item_of_a_list_without_a_value_is_left_out() -> None:
+    text = '{"queueId": "q1", "tags": ["vip", "{{details.order}}", "{{language}}"]}'
+    check_payload(KIND, text)
+    assert fill_payload(KIND, text, values_of(request(), {})).tags == ["vip", "de"]
+    assert fill_payload(KIND, text, values_of(request(), {"order": "77"})).tags == ["vip", "77", "de"]
+
+
+class Nested(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    inside: str
+
+
+NESTED = PayloadKind(body=Nested, example='{"inside": "{}"}', json_texts=("inside",))
+
+
+@pytest.mark.parametrize(
+    ("inner", "said"),
+    [
+        ({"a": {"b": {}}}, None),
+        ({"mail": "{{email}}"}, None),
+        ({"mail": "{{emial}}"}, "Is email meant"),
+        ({"{{email}}": "x"}, "not in the names of fields"),
+    ],
+)
+def test_json_within_a_text_is_looked_into(inner: object, said: str | None) -> None:
+    # Escaped throughout: what stands in it must not be found by its braces alone.
+    text = "".join(f"\\u{ord(one):04x}" if one in "{}" else one for one in msgspec.json.encode(inner).decode())
+    typed = '{"inside": ' + msgspec.json.encode(msgspec.json.encode(inner).decode()).decode() + "}"
+    escaped = '{"inside": "' + text.replace('"', '\\"') + '"}'
+    for one in (typed, escaped):
+        if said is None:
+            check_payload(NESTED, one)
+        else:
+            with pytest.raises(TypedJsonInvalid, match=said):
+                check_payload(NESTED, one)

@@ -22,7 +22,7 @@ from warmline.journal.journal import Journal
 from warmline.kernel.clock import Clock
 from warmline.kernel.errors import NotFound
 from warmline.platform.templating import TemplateInvalid, Unknown, fill_json, placeholders
-from warmline.platform.typed_json import Typed, parse_typed
+from warmline.platform.typed_json import Typed, TypedJsonInvalid, parse_typed
 
 PLACEHOLDERS: Mapping[str, str] = {
     "conversationId": "the conversation's id",
@@ -40,6 +40,17 @@ PLACEHOLDERS: Mapping[str, str] = {
 }
 """What may stand between double braces, besides ``details.…``."""
 _DETAIL = re.compile(r"details\.[A-Za-z0-9_-]{1,100}")
+_FILLED = re.compile(r"\{\{[^{}]*\}\}")
+_STRAY = re.compile(r"\{\{|\}\}")
+_PLACE = re.compile(r"^Line \d+, column \d+: ")
+_ALWAYS: Mapping[str, Any] = {
+    "conversationId": "01a1ff58-d512-704a-8aa4-b8e290d61c9d",
+    "visitorName": "Visitor",
+    "language": "en",
+    "reason": "requested_by_visitor",
+    "details": {},
+}
+"""What is known of every visitor."""
 _PAGE = ("userAgent", "screenRes", "url", "title", "referrer")
 
 
@@ -59,30 +70,68 @@ class PayloadKind:
 
 
 def check_payload(kind: PayloadKind, text: str) -> None:
-    """Raise TypedJsonInvalid, with line, column and field, for the first thing that is wrong with a payload."""
+    """Raise TypedJsonInvalid, with line, column and field, for the first thing that is wrong with a payload.
+
+    That is: what cannot be read, what the desk does not know or misses, placeholders that nothing fills, and fields that
+    would be wrong for a visitor of whom nothing is known.
+    """
     typed = parse_typed(text)
+    _check_names(typed, typed.value, "$")
     for path, string in _strings(typed.value, "$"):
-        try:
-            names = placeholders(string)
-        except TemplateInvalid as error:
-            typed.refuse(error.detail, path)
-        for name in names:
-            if name not in PLACEHOLDERS and not _DETAIL.fullmatch(name):
-                near = difflib.get_close_matches(name, PLACEHOLDERS, 1, 0.6)
-                hint = f" Is {near[0]} meant?" if near else ""
-                typed.refuse(f"Nothing fills the placeholder {name}.{hint}", path)
+        # Braces within JSON within a text are that JSON's; what stands in it is looked at below.
+        _check_string(typed, path, string, whole=path.removeprefix("$.") not in kind.json_texts)
     kind.check(typed.convert(kind.body), typed)
+    for name in kind.json_texts:
+        inner = typed.value.get(name)
+        if isinstance(inner, str):
+            inside = parse_typed(inner).value
+            _check_names(typed, inside, f"$.{name}")
+            for _path, string in _strings(inside, "$"):
+                _check_string(typed, f"$.{name}", string)
+    try:
+        fill_payload(kind, text, _ALWAYS)
+    except TypedJsonInvalid as error:
+        where = str(error.fields["path"])
+        typed.refuse(f"For a visitor of whom nothing is known: {_sentence(error.detail)}", where)
+
+
+def _check_string(typed: Typed, path: str, string: str, *, whole: bool = True) -> None:
+    try:
+        names = placeholders(string)
+    except TemplateInvalid as error:
+        typed.refuse(error.detail, path)
+    for name in names:
+        if name not in PLACEHOLDERS and not _DETAIL.fullmatch(name):
+            near = difflib.get_close_matches(name, PLACEHOLDERS, 1, 0.6)
+            hint = f" Is {near[0]} meant?" if near else ""
+            typed.refuse(f"Nothing fills the placeholder {name}.{hint}", path)
+    if whole and _STRAY.search(_FILLED.sub("", string)):
+        typed.refuse("A placeholder is written {{name}}, with two braces on either side.", path)
+
+
+def _check_names(typed: Typed, value: Any, path: str) -> None:
+    for name, below in _names(value, path):
+        if _STRAY.search(name):
+            typed.refuse("Placeholders are filled in values, not in the names of fields.", below)
+
+
+def _sentence(detail: str) -> str:
+    """Without the place, which is named again."""
+    return _PLACE.sub("", detail)
 
 
 def fill_payload(kind: PayloadKind, text: str, values: Mapping[str, Any]) -> Any:
-    """The payload for one conversation, as ``kind.body``; a placeholder without a value is null, or empty within a text.
+    """The payload for one conversation, as ``kind.body``.
+
+    A placeholder without a value is null, empty within a text, and no item of a list.
 
     Raises TypedJsonInvalid where the filled payload does not fit any more.
     """
     typed = parse_typed(text)
-    filled = fill_json(typed.value, values, unknown=Unknown.EMPTY)
+    filled = _without_holes(fill_json(typed.value, values, unknown=Unknown.EMPTY), typed.value)
     for name in kind.json_texts:
-        inner = fill_json(parse_typed(typed.value[name]).value, values, unknown=Unknown.EMPTY)
+        given = parse_typed(typed.value[name]).value
+        inner = _without_holes(fill_json(given, values, unknown=Unknown.EMPTY), given)
         filled[name] = msgspec.json.encode(inner).decode()
     return Typed(filled, typed.places).convert(kind.body)
 
@@ -113,6 +162,26 @@ def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for place, inner in enumerate(value):
             yield from _strings(inner, f"{path}[{place}]")
+
+
+def _names(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name, f"{path}.{name}"
+            yield from _names(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _names(inner, f"{path}[{place}]")
+
+
+def _without_holes(filled: Any, typed: Any) -> Any:
+    """Without the items of lists whose placeholder had no value: a list of fewer is what its writer meant."""
+    if isinstance(filled, dict) and isinstance(typed, dict):
+        return {name: _without_holes(inner, typed[name]) for name, inner in filled.items()}
+    if isinstance(filled, list) and isinstance(typed, list):
+        pairs = zip(filled, typed, strict=True)
+        return [_without_holes(inner, given) for inner, given in pairs if inner is not None or given is None]
+    return filled
 
 
 class Payloads:

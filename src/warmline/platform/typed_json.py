@@ -6,6 +6,7 @@ the two would silently be lost.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ MAX_DEPTH = 32
 
 _GAP = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_LONGEST_NUMBER = 40
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]+')
 _WORD = re.compile(r"[A-Za-z0-9_.+-]+")
 _PLACED = re.compile(r"(.*) - at `([^`]+)`", re.DOTALL)
@@ -135,8 +137,7 @@ class _Reader:
         number = _NUMBER.match(self.text, self.at)
         word = _WORD.match(self.text, self.at)
         if number and word and number[0] == word[0]:
-            self.at = number.end()
-            return float(number[0]) if set(number[0]) & set(".eE") else int(number[0])
+            return self._number(number[0], path)
         if word and word[0] in _WORDS:
             self.at = word.end()
             return _WORDS[word[0]]
@@ -145,6 +146,15 @@ class _Reader:
         if self.text.startswith("{{", self.at) or word:
             self.refuse(f"A text needs double quotes: {self._seen()}.", self.at, path)
         return self.refuse(f"A value is expected here, not {self._seen()}.", self.at, path)
+
+    def _number(self, written: str, path: str) -> int | float:
+        if len(written) > _LONGEST_NUMBER:
+            self.refuse(f"A number has at most {_LONGEST_NUMBER} characters.", self.at, path)
+        found = float(written) if set(written) & set(".eE") else int(written)
+        if math.isinf(found):
+            self.refuse("This number is too large.", self.at, path)
+        self.at += len(written)
+        return found
 
     def _object(self, path: str, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -272,7 +272,13 @@ async def test_closing_what_is_gone_is_as_good() -> None:
 def test_ids_of_a_payload_are_ids(field: str) -> None:
     check_payload(PAYLOAD, PAYLOAD.example)
     body = msgspec.json.decode(PAYLOAD.example)
-    check_payload(PAYLOAD, msgspec.json.encode({**body, field: "{{details.queue}}"}).decode())
+    from_details = msgspec.json.encode({**body, field: "{{details.queue}}"}).decode()
+    if field == "queueId":
+        check_payload(PAYLOAD, from_details)
+    else:
+        # Mandatory: a visitor of whom it is not known would never be handed over.
+        with pytest.raises(Invalid, match="nothing is known"):
+            check_payload(PAYLOAD, from_details)
     with pytest.raises(Invalid) as caught:
         check_payload(PAYLOAD, msgspec.json.encode({**body, field: "support"}).decode())
     assert caught.value.fields["path"] == f"$.{field}"

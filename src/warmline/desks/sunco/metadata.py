@@ -41,7 +41,8 @@ def pass_metadata(
     metadata: dict[str, Any] = {f"{_SYSTEM}.{name}": value for name, value in system.items() if value}
     if first_message_id:
         metadata["first_message_id"] = first_message_id
-    for number, value in told.ticket_fields.items():
+    known = {number: value for number, value in told.ticket_fields.items() if value is not None}
+    for number, value in known.items():
         kept = value[:_VALUE_LIMIT] if isinstance(value, str) else value
         more = {**metadata, f"{_FIELD}.{number}": kept}
         if kept != "" and len(msgspec.json.encode(more)) <= LIMIT_BYTES:

@@ -86,7 +86,10 @@ FieldValue = Annotated[str, msgspec.Meta(max_length=1_000)] | int | float | bool
 
 
 class SuncoPayload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """What a rung may tell Zendesk.  ``ticket_fields``: ids of ticket fields (all digits) and their values."""
+    """What a rung may tell Zendesk.  ``ticket_fields``: ids of ticket fields (all digits) and their values.
+
+    A field of which nothing is known (null) is left as it is.
+    """
 
     crm_platform: Literal["sunco"]
     connection_id: Text
@@ -98,7 +101,7 @@ class SuncoPayload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     name: str | None = None
     email: str | None = None
     tags: Annotated[tuple[Tag, ...], msgspec.Meta(max_length=30)] = ()
-    ticket_fields: Annotated[dict[str, FieldValue], msgspec.Meta(max_length=30)] = {}
+    ticket_fields: Annotated[dict[str, FieldValue | None], msgspec.Meta(max_length=30)] = {}
 
 
 _NUMBER = re.compile(r"[0-9]{1,30}")
