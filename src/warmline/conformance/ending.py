@@ -16,6 +16,9 @@ async def agent_ends(tried: Tried) -> None:
     await tried.rig.ends(talk)
     state = await tried.stand.until_stage(conversation, None)
     assert state.owner == "bot", state.owner
+    told = {event.type: event.body for event in await tried.stand.events(conversation)}
+    assert "handover.transferring" not in told, "the visitor was told that he is being passed on"
+    assert told["handover.ended"].reason == "agent_left", told["handover.ended"]
 
 
 @case(Topic.ENDING, Grade.BRONZE, "The visitor ends it: his last line still arrives, and the vendor is told")
@@ -25,6 +28,17 @@ async def visitor_ends(tried: Tried) -> None:
     await tried.stand.frame(conversation, frame="end")
     await until(lambda: tried.rig.is_over(talk), "the talk is over at the vendor")
     await tried.heard(talk, "one last thing")
+
+
+@case(Topic.ENDING, Grade.SILVER, "The visitor ends while his last line is unanswered: it stands there once")
+async def visitor_ends_in_doubt(tried: Tried) -> None:
+    conversation, talk = await tried.talks()
+    tried.trouble(Step.SEND, Kind.LOST)
+    await tried.stand.say(conversation, "one last thing")
+    await tried.heard(talk, "one last thing")
+    await tried.stand.frame(conversation, frame="end")
+    await until(lambda: tried.rig.is_over(talk), "the talk is over at the vendor")
+    assert list(tried.rig.heard(talk)) == ["one last thing"]
 
 
 @case(Topic.ENDING, Grade.BRONZE, "The visitor gives up waiting, and the vendor is told")

@@ -204,6 +204,18 @@ class Stand(Visitors):
         await self.stop()
         await self.start()
 
+    @contextlib.asynccontextmanager
+    async def crash(self) -> AsyncIterator[None]:
+        """The node writes nothing late any more, as if it were killed at the end of the block; then another one starts.
+
+        A program cannot kill itself and go on trying; this is what the store looks like when it was killed.
+        """
+        self.node.relay.lose_cursors()
+        try:
+            yield
+        finally:
+            await self.restart()
+
     async def stop(self) -> None:
         """Stop the node: its lines and leases are handed over."""
         await self._running.aclose()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from warmline.conformance.case import NotApplicable, Topic, Tried, case
+from warmline.conformance.case import NotApplicable, Topic, Tried, case, until
 from warmline.conformance.rig import Step
-from warmline.handover.port import Grade, Listens, Polls
+from warmline.handover.port import Grade, Listens, Polls, Repeats
 from warmline.simulators.script import Kind
 
 _LINES = ("first", "second", "third")
+_BURST: tuple[str, ...] = ("Hello?", "yes", "the lamp", "yes", "yes", "it flickers")
+"""The same words several times: who knows lines by their words only has to count them."""
 
 
 async def _arrive_once(tried: Tried, kind: Kind, times: int) -> None:
@@ -75,6 +77,28 @@ async def restart_in_the_middle(tried: Tried) -> None:
         await tried.stand.until_said(conversation, "agent", lambda said: {"before", "after"} <= set(said))
         said = await tried.stand.lines(conversation, "agent")
         assert (said.count("before"), said.count("after")) == (1, 1), said
+
+
+@case(
+    Topic.RESTART,
+    Grade.SILVER,
+    "Killed in a burst of lines: each is there once (one twice, where the vendor can only double)",
+)
+async def killed_in_a_burst(tried: Tried) -> None:
+    conversation, talk = await tried.talks()
+    async with tried.stand.crash():
+        for line in _BURST:
+            await tried.stand.say(conversation, line)
+        await until(lambda: len(tried.rig.heard(talk)) >= len(_BURST) // 2, "half of the lines are there")
+    possible = [_BURST]
+    if tried.manifest.repeats is Repeats.DOUBLED:
+        possible += [(*_BURST[:number], *_BURST[number - 1 :]) for number in range(1, len(_BURST) + 1)]
+    await until(lambda: tuple(tried.rig.heard(talk)) in possible, "every line is there as often as it may be")
+    await tried.rig.says(talk, "I read it all.")
+    await tried.stand.until_said(conversation, "agent", lambda said: "I read it all." in said)
+    await tried.stand.say(conversation, "Good.")
+    await until(lambda: tried.rig.heard(talk)[-1:] == ["Good."], "what is said afterwards arrives")
+    assert tuple(tried.rig.heard(talk)[:-1]) in possible, "a line came again later"
 
 
 @case(Topic.RESTART, Grade.SILVER, "What the agent says while Warmline is away is heard when it is back")

@@ -1,7 +1,8 @@
 """How far each thread's desk has been told, written together for all threads every few milliseconds.
 
 One write per delivered message would cost the writer more than the message itself.  What a crash takes away is at most
-the last few milliseconds: those messages go out again, under the ids they had.
+the last few milliseconds: those messages go out again, under the ids they had, or are looked for where a desk does not
+know those.  A desk at which they would stand twice is kept out of this (``HeldThread.bookmark``).
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ class Bookmarks:
         self._dirty: dict[str, int] = {}
         self._noted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._lost = False
+
+    def lose(self) -> None:
+        """Write nothing any more, like one that is killed before it comes to it."""
+        self._lost = True
 
     def note(self, thread_id: str, seq: int) -> None:
         """The thread's desk has everything up to ``seq``."""
@@ -55,7 +61,7 @@ class Bookmarks:
     async def flush(self) -> None:
         """Write what was noted, now."""
         fence = self._fence()
-        if not self._dirty or fence is None:
+        if not self._dirty or fence is None or self._lost:
             return
         noted, self._dirty = self._dirty, {}
         now = self._clock.now()

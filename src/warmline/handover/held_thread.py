@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import Any
 
 import msgspec
+import structlog
 
 from warmline.conversations import commands as c
 from warmline.conversations.kind import CONVERSATION
 from warmline.handover import thread_store as store
+from warmline.handover.pacing import Pause
 from warmline.handover.port import OutboundMessage, Thread
 from warmline.handover.surroundings import Surroundings
 from warmline.handover.thread_states import thread_of
-from warmline.kernel.errors import Conflict
+from warmline.kernel.errors import Conflict, WarmlineError
+
+log = structlog.get_logger(__name__)
 
 _BEFORE = "before"
 
@@ -59,6 +64,17 @@ class HeldThread:
         at = self._around.clock.now()
         values.setdefault("connected", self.connected)
         await self._journal.write(lambda conn: store.save_thread(conn, self.row.id, fence, at, **values))
+
+    async def bookmark(self, seq: int) -> None:
+        """Write that the desk has everything up to ``seq``; returns when it is written, or is not for us to write any more."""
+        pause = Pause()
+        while self._around.fence() is not None:
+            try:
+                await self.save(cursor=seq)
+                return
+            except WarmlineError as error:
+                log.warning("relay.bookmark_late", thread=self.row.id, code=error.code)
+                await asyncio.sleep(pause.next())
 
     async def learn(self, thread: Thread, **values: object) -> None:
         """Take ref and state from the desk and write them, with other columns."""

@@ -101,6 +101,7 @@ __all__ = [
     "ReadsBack",
     "Receipt",
     "Refused",
+    "Repeats",
     "SendFailed",
     "SignatureRejected",
     "Thread",
@@ -134,6 +135,17 @@ class Join(StrEnum):
     INFERRED = "inferred"
 
 
+class Repeats(StrEnum):
+    """What becomes of a line that is sent again because nobody knows whether it has arrived."""
+
+    TAKEN_ONCE = "taken once"
+    """The desk knows our id, and takes it once."""
+    READ_BACK = "read back"
+    """The desk ``ReadsBack``: whether it is there is found out before it is sent again."""
+    DOUBLED = "doubled"
+    """It stands there twice.  The relay writes down every line that was taken before it sends the next."""
+
+
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the wire of a desk can carry.  Declared, never faked: what is False is not shown to the visitor."""
 
@@ -165,6 +177,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     grade: Grade
     grade_reasons: tuple[str, ...]
     capabilities: Capabilities = Capabilities()
+    repeats: Repeats = Repeats.DOUBLED
+    """Say something else only when it holds after a crash too, when all that was in memory is gone."""
     text_limit: int | None = None
     """Longest message text in characters that the vendor documents; None when it documents none."""
     contact: str = "the maintainers of Warmline (CONTRIBUTING.md says how to reach them)"

@@ -269,6 +269,10 @@ class Relay:
         """The thread's desk has everything up to ``seq``; written soon."""
         self._bookmarks.note(thread_id, seq)
 
+    def lose_cursors(self) -> None:
+        """Write no more of what ``note_cursor`` is told: what a crash leaves can then be tried without one."""
+        self._bookmarks.lose()
+
     async def request(self, thread: store.ThreadRow) -> HandoverRequest:
         """The request to offer for a thread: state, page and transcript as of now."""
         state, seq = await self.journal.snapshot(CONVERSATION, thread.conversation_id)

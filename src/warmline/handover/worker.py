@@ -23,7 +23,6 @@ from warmline.handover.outbound import message_of, parts_of
 from warmline.handover.pacing import Pause
 from warmline.handover.port import (
     Availability,
-    Desk,
     DeskError,
     EndReason,
     HandoverRequest,
@@ -31,11 +30,11 @@ from warmline.handover.port import (
     OutboundMessage,
     QueueRef,
     RateLimited,
-    ReadsBack,
     Refused,
+    Repeats,
     Thread,
-    VisitorLine,
 )
+from warmline.handover.reading_back import stands_there
 from warmline.handover.surroundings import Surroundings
 from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import Conflict, NotFound
@@ -46,7 +45,6 @@ log = structlog.get_logger()
 
 _CLOSE_TRIES = 12
 """With pauses doubling from half a second to 30 s this is about three minutes of trying to take leave."""
-_CLOCKS_DIFFER_MS = 2_000
 STANDS_WITHIN_S = 10.0
 """How long a stream may take to stand; then the offering is tried again, while the stream is tried on."""
 _FLUSH_BEFORE_LEAVING = frozenset({"visitor_left", "closed", "idle"})
@@ -60,8 +58,11 @@ class ThreadWorker(Follower):
         self._around = around
         self._held = HeldThread(around, row)
         self._phase = row.phase
-        # Whoever goes on where another stopped does not know whether that one's last line arrived.
-        self._unsure = row.phase == "open"
+        # Whoever goes on where another stopped does not know which of the lines behind the cursor have arrived.
+        self._takes_over = row.phase == "open"
+        self._in_doubt = 0  # the seq up to which that is so
+        self._unsure = False  # an answer was lost here
+        self._doubles = True  # what the desk makes of a line that comes again
         self._told = row.told
         self._listener: Listener | None = None
         self._pending: deque[OutboundMessage] = deque()
@@ -138,6 +139,9 @@ class ThreadWorker(Follower):
             self._held.ref = None
 
     async def _work(self) -> None:
+        if self._takes_over:
+            await self._catch_up()
+            self._in_doubt = self._seen
         while self._phase != "done":
             if self._around.fence() is None:
                 return
@@ -280,12 +284,7 @@ class ThreadWorker(Follower):
             await self._pause_for()
             return
         try:
-            desk = self._around.desk(self.row.connection_id)
-            parts = parts_of(desk.manifest, item)
-            part, rest = parts[self._brought], parts[self._brought + 1 :]
-            alike = [one.text for one in parts[: self._brought]].count(part.text)
-            if not (self._unsure and await self._has(desk, part, alike)):
-                await desk.send(self._held.thread, part)
+            whole = await self._bring(item)
         except (NotFound, Conflict) as error:
             await self._held.park(item, error.detail)
         except DeskError as error:
@@ -300,28 +299,32 @@ class ThreadWorker(Follower):
         else:
             self._around.answered(self.row.connection_id)
             await self._held.recover("sending")
-            if rest:
-                self._brought += 1
+            if not whole:
                 return
+        self._pause.reset()
+        await self._done_with(item)
+
+    async def _bring(self, item: OutboundMessage) -> bool:
+        """Bring the next part of a line, unless it is there; whether that was the last.  Raises NotFound, Conflict, DeskError."""
+        desk = self._around.desk(self.row.connection_id)
+        self._doubles = desk.manifest.repeats is Repeats.DOUBLED
+        parts = parts_of(desk.manifest, item)
+        doubtful = self._unsure or item.seq <= self._in_doubt
+        if not (doubtful and await stands_there(self._around, self.row, desk, self._held.thread, parts, self._brought)):
+            await desk.send(self._held.thread, parts[self._brought])
+        self._brought += 1
+        return self._brought == len(parts)
+
+    async def _done_with(self, item: OutboundMessage, *, at_once: bool = False) -> None:
+        """The first pending line needs no more work, which is written soon, or at once."""
         self._brought = 0
         self._unsure = False
         self._pending.popleft()
-        self._pause.reset()
-        self._around.note_cursor(self.row.id, item.seq)
-
-    async def _has(self, desk: Desk, item: OutboundMessage, alike: int) -> bool:
-        """Whether a line that may have been sent stands in the vendor's thread, besides ``alike`` parts that read the same.
-
-        What was said before it is not looked at.
-        """
-        if not isinstance(desk, ReadsBack):
-            return False
-        since = item.at - _CLOCKS_DIFFER_MS
-        lines = await desk.history(self._held.thread, since)
-        own = [line for line in lines if isinstance(line, VisitorLine)]
-        if any(line.item_id == item.id for line in own):
-            return True
-        return sum(line.item_id is None and line.text == item.text for line in own) > alike
+        if at_once or self._doubles:
+            # So that of many lines only the one that was under way when we were killed may stand there twice.
+            await self._held.bookmark(item.seq)
+        else:
+            self._around.note_cursor(self.row.id, item.seq)
 
     # -- taking leave --------------------------------------------------------------------------------------------
 
@@ -340,28 +343,25 @@ class ThreadWorker(Follower):
     async def _flush(self) -> None:
         """Bring what the visitor said before leaving; a desk that does not take it now will not get it."""
         for _try in range(_CLOSE_TRIES):
-            while self._pending and self._around.fence() is not None:
-                before = len(self._pending)
-                item = self._pending[0]
-                try:
-                    desk = self._around.desk(self.row.connection_id)
-                    part, *rest = parts_of(desk.manifest, item)[self._brought :]
-                    await desk.send(self._held.thread, part)
-                    if rest:
-                        self._brought += 1
-                        continue
-                except (DeskError, NotFound, Conflict) as error:
-                    if isinstance(error, DeskError) and error.retryable:
-                        break
-                    await self._held.park(item, error.detail)
-                self._brought = 0
-                self._pending.popleft()
-                await self._held.save(cursor=item.seq)
-                if len(self._pending) == before:
-                    break
-            if not self._pending:
+            asked = await self._flush_until_trouble()
+            if not self._pending or self._around.fence() is None:
                 return
-            await asyncio.sleep(self._pause.next())
+            await asyncio.sleep(self._pause.next(asked))
+
+    async def _flush_until_trouble(self) -> float | None:
+        """The pause in seconds that the desk asks for, if it does."""
+        while self._pending and self._around.fence() is not None:
+            item = self._pending[0]
+            try:
+                if not await self._bring(item):
+                    continue
+            except (DeskError, NotFound, Conflict) as error:
+                if isinstance(error, DeskError) and error.retryable:
+                    self._unsure = True
+                    return error.retry_after if isinstance(error, RateLimited) else None
+                await self._held.park(item, error.detail)
+            await self._done_with(item, at_once=True)
+        return None
 
     async def _park_rest(self) -> None:
         """No desk follows that would get them: the visitor is told, and people may send them again."""
