@@ -25,7 +25,7 @@ from warmline.kernel.ids import uuid7
 from warmline.platform.settings import Settings, load_settings
 
 _CASE_S = 60.0
-_TOPICS = ("opening", "talking", "trouble", "reports", "ending", "content", "files")
+_TOPICS = ("opening", "talking", "paced", "trouble", "reports", "ending", "content", "files")
 
 
 class Outcome(StrEnum):

@@ -104,6 +104,10 @@ class Rig(ABC):
     def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
         """The next ``times`` calls of ``step`` meet ``kind``."""
 
+    def keep_limits(self, on: bool) -> None:
+        """Refuse calls beyond the vendor's documented limits from now on, or none any more (one without limits: nothing)."""
+        del on
+
     # -- what the people there do --------------------------------------------------------------------------------
 
     @abstractmethod

@@ -31,6 +31,9 @@ class Vendor(Protocol):
     def form(self) -> dict[str, str]:
         """What is entered when it is connected."""
 
+    def keep_limits(self, on: bool) -> None:
+        """Hold callers to the documented limits, or to none."""
+
     def board(self) -> Board:
         """Its page."""
 
@@ -80,6 +83,10 @@ class SimulatedRig(Rig, Generic[V]):
     def trouble(self, step: Step, kind: Kind, times: int = 1) -> None:
         """By the vendor's operations."""
         self.vendor.trouble.next(self.operations[step], kind, times)
+
+    def keep_limits(self, on: bool) -> None:
+        """The simulator's."""
+        self.vendor.keep_limits(on)
 
     async def until_waiting(self, timeout_s: float = 15.0) -> str:
         """As the simulator has it."""

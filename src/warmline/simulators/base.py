@@ -95,10 +95,7 @@ class Simulator(ABC):
         switches = msgspec.convert(msgspec.to_builtins(self.script.webhooks), Switches)
         self.webhooks = Deliveries(self.changes, self.clock, switches, self.waits)
         self.url = ""
-        rate = self.vendor_rate if self.script.rate == "vendor" else self.script.rate
-        self._limiter = (
-            RateLimiter(self.clock, per_second=rate.per_second, burst=rate.burst) if isinstance(rate, Rate) else None
-        )
+        self._limiter = self._limit_to(self.vendor_rate if self.script.rate == "vendor" else self.script.rate)
         self._tasks: set[asyncio.Task[None]] = set()
 
     # ------------------------------------------------------------------------------- what a vendor says
@@ -174,6 +171,13 @@ class Simulator(ABC):
         raise VendorRefusal(404, self.not_found, note=f"no such operation: {ask.call.method} {ask.call.path}")
 
     not_found: ClassVar[str] = "Not found"
+
+    def keep_limits(self, on: bool) -> None:
+        """Hold callers to the documented limits from now on, as if nobody had called before; or to none."""
+        self._limiter = self._limit_to(self.vendor_rate if on else None)
+
+    def _limit_to(self, rate: Rate | None) -> RateLimiter | None:
+        return RateLimiter(self.clock, per_second=rate.per_second, burst=rate.burst) if rate else None
 
     # --------------------------------------------------------------------------------- a call's own way
     def _through(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
@@ -25,6 +26,7 @@ from warmline.handover.port import (
     OutboundNote,
     OutboundTyping,
     QueueRef,
+    RateLimited,
     Receipt,
     Refused,
     TranscriptLine,
@@ -282,3 +284,44 @@ def test_ids_of_a_payload_are_ids(field: str) -> None:
     with pytest.raises(Invalid) as caught:
         check_payload(PAYLOAD, msgspec.json.encode({**body, field: "support"}).decode())
     assert caught.value.fields["path"] == f"$.{field}"
+
+
+def tagging() -> Any:
+    """Somebody asks for a person, by a rung with tags."""
+    payload = DixaPayload(crm_platform="dixa", connection_id=NOWHERE, widget_id=NOWHERE, tags=("some", "tag"))
+    return asking(payload=payload)
+
+
+@pytest.mark.parametrize(("operation", "lost"), [("conversations.tag_bulk", "tags"), ("notes.add", "note")])
+async def test_tags_that_are_refused_do_not_cost_the_note_nor_the_note_the_tags(operation: str, lost: str) -> None:
+    async with meeting() as here:
+        here.dixa.trouble.next(operation, Kind.FAILING)
+        await here.desk.open(tagging())
+        assert here.theirs.tags == (set() if lost == "tags" else {"some", "tag"})
+        assert len(here.theirs.notes) == (0 if lost == "note" else 1)
+
+
+async def test_a_note_that_came_too_fast_is_told_again() -> None:
+    async with meeting() as here:
+        here.dixa.trouble.next("notes.add", Kind.TOO_MANY)
+        await here.desk.open(tagging())
+        assert [note.message for note in here.theirs.notes] == ["Reason: requested_by_visitor\nLanguage: en"]
+
+
+async def test_an_opening_that_broke_off_is_finished_with_its_note_and_told_once() -> None:
+    async with meeting() as here:
+        here.dixa.trouble.next("conversations.transfer", Kind.TOO_MANY)
+        asked = dataclasses.replace(tagging(), escalate_to=here.dixa.queues[0].id, transcript=SAID, cursor=2)
+        with pytest.raises(RateLimited):
+            await here.desk.open(asked)
+        assert (len(here.dixa.conversations), here.theirs.notes) == (1, [])
+        for _ in range(2):
+            await here.desk.open(dataclasses.replace(asked, repeated=True))
+        assert (len(here.dixa.conversations), len(here.theirs.notes)) == (1, 1)
+
+
+async def test_calls_that_come_all_at_once_stay_below_the_documented_rate() -> None:
+    async with meeting() as here:
+        here.dixa.keep_limits(True)
+        await asyncio.gather(*(here.desk.queues() for _ in range(10)))
+        assert [call.status for call in here.dixa.calls] == [200] * 10

@@ -83,11 +83,10 @@ class DixaRig(SimulatedRig[DixaSimulator]):
         return [one.text for one in lines]
 
     def context(self, talk: str) -> str:
-        """Imported lines and notes."""
+        """Imported lines, notes and tags."""
         one = self._one(talk)
-        return "\n".join(
-            [*(line.text for line in one.messages if line.imported), *(note.message for note in one.notes)]
-        )
+        lines = [line.text for line in one.messages if line.imported]
+        return "\n".join([*lines, *(note.message for note in one.notes), *sorted(one.tags)])
 
     def files(self, talk: str) -> Sequence[SeenFile]:
         """By address."""

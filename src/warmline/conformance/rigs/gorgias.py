@@ -85,10 +85,10 @@ class GorgiasRig(SimulatedRig[GorgiasSimulator]):
         return [line.body_text or "" for line in self._customers(talk) if line.created_at > self._one(talk).created_at]
 
     def context(self, talk: str) -> str:
-        """Subject, notes, and messages that came with the ticket."""
+        """Subject, tags, notes, and messages that came with the ticket."""
         one = self._one(talk)
         before = [line.body_text or "" for line in one.messages if line.created_at <= one.created_at]
-        return "\n".join([one.subject or "", *before])
+        return "\n".join([one.subject or "", *one.tags, *before])
 
     def files(self, talk: str) -> Sequence[SeenFile]:
         """Uploaded, and attached to the customer's messages."""

@@ -97,10 +97,11 @@ class KustomerRig(SimulatedRig[KustomerSimulator]):
         return [one.body for one in self._one(talk).messages if one.direction == "in" and one.imported_at is None]
 
     def context(self, talk: str) -> str:
-        """Lines that were handed off, and notes."""
+        """Lines that were handed off, notes and tags."""
         one = self._one(talk)
         before = [line.body for line in one.messages if line.imported_at is not None]
-        return "\n".join([*before, *(note.body for note in one.notes)])
+        tags = [tag.name for tag in self.vendor.account.tags.values() if tag.id in one.tags]
+        return "\n".join([*before, *(note.body for note in one.notes), *tags])
 
     def files(self, talk: str) -> Sequence[SeenFile]:
         """Those with the visitor's lines."""

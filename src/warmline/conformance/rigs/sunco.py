@@ -77,7 +77,7 @@ class SuncoRig(SimulatedRig[SuncoSimulator]):
         one = self.conversation(talk)
         told = [str(line.content.get("text", "")) for line in one.messages if line.side == "business"]
         fields = [f"{name}: {value}" for name, value in (one.ticket.fields if one.ticket else {}).items()]
-        return "\n".join([*told, *fields])
+        return "\n".join([*told, *fields, *(one.ticket.tags if one.ticket else ())])
 
     def files(self, talk: str) -> Sequence[SeenFile]:
         """Uploads, which the agent reads here."""

@@ -8,11 +8,15 @@ from urllib.parse import quote
 import msgspec
 
 from warmline.desks.shared.json_api import JsonApi
+from warmline.desks.shared.pace import Pace
 from warmline.kernel.clock import Clock
 from warmline.platform.http import Outgoing
 
 DESK = "dixa"
 CHANNEL = "genericapimessaging"
+_PER_MINUTE, _AT_ONCE = 600, 3
+"""Ten calls a second, four at once (documented).  One of the four is kept back: calls may arrive closer together than they
+left, and another node may call as well."""
 
 
 class EndUser(msgspec.Struct, frozen=True):
@@ -64,6 +68,12 @@ class Added(msgspec.Struct, frozen=True, rename="camel"):
     message_id: str = ""
 
 
+class Note(msgspec.Struct, frozen=True):
+    """An internal note."""
+
+    message: str = ""
+
+
 class ChannelAvailability(msgspec.Struct, frozen=True, rename="camel"):
     """Whether a queue takes conversations of one channel: ``Available`` or ``NotAvailable``."""
 
@@ -81,7 +91,15 @@ class DixaClient:
     """One account.  Every method raises a DeskError."""
 
     def __init__(self, outgoing: Outgoing, clock: Clock, *, api_url: str, token: str) -> None:
-        self._api = JsonApi(outgoing, clock, desk=DESK, title="Dixa", base=api_url, headers={"Authorization": token})
+        self._api = JsonApi(
+            outgoing,
+            clock,
+            desk=DESK,
+            title="Dixa",
+            base=api_url,
+            headers={"Authorization": token},
+            pace=Pace(clock, per_minute=_PER_MINUTE, burst=_AT_ONCE),
+        )
 
     async def find_end_users(self, *, operation: str, **by: str) -> list[EndUser]:
         """People by ``email``, ``phone`` or ``externalId``."""
@@ -114,6 +132,10 @@ class DixaClient:
     async def add_note(self, conversation: str, text: str, *, operation: str) -> None:
         """An internal note."""
         await self._api.tell(operation, "POST", f"/v1/conversations/{conversation}/notes", body={"message": text})
+
+    async def notes(self, conversation: str, *, operation: str) -> list[Note]:
+        """The internal notes of a conversation."""
+        return await self._api.ask(operation, "GET", f"/v1/conversations/{conversation}/notes", list[Note])
 
     async def add_message(self, conversation: str, body: dict[str, Any]) -> Added:
         """A message of the visitor."""

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import structlog
 
-from warmline.desks.dixa.client import CHANNEL, DixaClient, EndUser
+from warmline.desks.dixa.client import CHANNEL, DESK, DixaClient, EndUser
 from warmline.desks.dixa.inbound import check_signature, parse_event
 from warmline.desks.dixa.settings import API_TOKEN, FORM, PAYLOAD, WEBHOOK_SECRET, DixaPayload, read_settings
 from warmline.desks.shared.answers import moment
+from warmline.desks.shared.context import tell_if_possible
 from warmline.handover.desk_kinds import DeskKind, Linked
 from warmline.handover.port import (
     AuthorKind,
@@ -224,14 +225,20 @@ class DixaDesk:
                 # Nobody would ever look at it: it goes, and the ladder goes on.
                 await self._client.close(ref)
                 raise
-        try:
-            if payload and payload.tags:
-                await self._client.add_tags(ref, payload.tags)
-            if not request.repeated:
-                await self._client.add_note(ref, _context(request, self._settings.bot_agent_id), operation="open")
-        except DeskError as error:
-            # The person is asked for; what would have been nice to know must not undo that.
-            log.warning("dixa.context_not_told", thread=ref, code=error.code, status=error.vendor_status)
+        # Each by itself: tags that Dixa refuses must not cost the note.
+        if payload and (tags := payload.tags):
+            await tell_if_possible(lambda: self._client.add_tags(ref, tags), desk=DESK, what="tags", thread=ref)
+        await tell_if_possible(lambda: self._add_context(ref, request), desk=DESK, what="note", thread=ref)
+
+    async def _add_context(self, ref: str, request: HandoverRequest) -> None:
+        note = _context(request, self._settings.bot_agent_id)
+        if request.repeated:
+            # An earlier try may have come as far as this, with another link to the same transcript.
+            begins = note.partition("\n")[0]
+            told = await self._client.notes(ref, operation="open")
+            if any(one.message.startswith(begins) for one in told):
+                return
+        await self._client.add_note(ref, note, operation="open")
 
 
 def _before(request: HandoverRequest) -> list[TranscriptLine]:

@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 
 import structlog
 
-from warmline.desks.kustomer.client import KustomerClient, Ref, User
+from warmline.desks.kustomer.client import DESK, KustomerClient, Ref, User
 from warmline.desks.kustomer.files import KustomerFiles, said_at
 from warmline.desks.kustomer.inbound import agent_id, check_signature, is_cut, parse_event
 from warmline.desks.kustomer.settings import API_KEY, FORM, PAYLOAD, WEBHOOK_TOKEN, KustomerPayload, read_settings
 from warmline.desks.shared.answers import moment
+from warmline.desks.shared.context import tell_if_possible
 from warmline.desks.shared.known import remember, unknown_instead
 from warmline.handover.desk_kinds import DeskKind, Linked
 from warmline.handover.port import (
@@ -296,13 +297,16 @@ class KustomerDesk:
                 # It would wait where nobody was meant to look: it goes, and the ladder goes on.
                 await self._client.update_conversation(ref, {"status": "done"}, operation="open")
                 raise
-        try:
-            if payload and payload.tags:
-                await self._client.add_tags(ref, payload.tags)
-            await self._client.add_note(ref, _context(request), external_id=request.id, operation="open")
-        except DeskError as error:
-            # The person is asked for; what would have been nice to know must not undo that.
-            log.warning("kustomer.context_not_told", thread=ref, code=error.code, status=error.vendor_status)
+        # Each by itself: tags that Kustomer refuses must not cost the note.
+        if payload and (tags := payload.tags):
+            await tell_if_possible(lambda: self._client.add_tags(ref, tags), desk=DESK, what="tags", thread=ref)
+        note = _context(request)
+        await tell_if_possible(
+            lambda: self._client.add_note(ref, note, external_id=request.id, operation="open"),
+            desk=DESK,
+            what="note",
+            thread=ref,
+        )
 
 
 def _messages(request: HandoverRequest, now: int) -> list[dict[str, Any]]:

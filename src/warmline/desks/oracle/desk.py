@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from warmline.desks.oracle.settings import (
     check_settings,
     read_settings,
 )
+from warmline.desks.shared.context import tell_if_possible
 from warmline.handover.desk_kinds import DeskKind, Linked
 from warmline.handover.port import (
     AuthorKind,
@@ -133,7 +135,7 @@ class OracleDesk:
                 raise
             raise _conflict("Oracle's rules have nobody for this chat.", "open") from error
         state = _State(session=made.session_id, server=server, known=Remembered(client=made.client))
-        await self._tell_context(state, request)
+        await self._tell_context(state, made.engagement, request)
         return self._linked.thread(request, made.engagement, msgspec.to_builtins(state))
 
     async def poll(self, thread: Thread, state: Any) -> Polled:
@@ -200,14 +202,18 @@ class OracleDesk:
             told.setdefault("queueId", int(queue_id))
         return msgspec.json.encode(told).decode()
 
-    async def _tell_context(self, state: _State, request: HandoverRequest) -> None:
+    async def _tell_context(self, state: _State, engagement: str, request: HandoverRequest) -> None:
         for number, body in enumerate(context_posts(request)):
-            name = f"{request.id}.context.{number}"
-            try:
-                await self._client.post(state.server, state.session, body, name, rich=True, operation="open")
-            except DeskError as error:
-                # The person is asked for; what would have been nice to know must not undo that.
-                log.warning("oracle.context_not_told", code=error.code, status=error.vendor_status)
+            post = functools.partial(
+                self._client.post,
+                state.server,
+                state.session,
+                body,
+                f"{request.id}.context.{number}",
+                rich=True,
+                operation="open",
+            )
+            if not await tell_if_possible(post, desk=DESK, what="transcript", thread=engagement):
                 return
 
 

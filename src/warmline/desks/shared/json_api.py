@@ -10,6 +10,7 @@ import msgspec
 
 from warmline.desks.shared.answers import check_reply, translated
 from warmline.desks.shared.multipart import Part, multipart
+from warmline.desks.shared.pace import Pace
 from warmline.handover.port import Unreachable
 from warmline.kernel.clock import Clock
 from warmline.kernel.errors import WarmlineError
@@ -25,16 +26,26 @@ T = TypeVar("T")
 
 class JsonApi:
     """One account at a vendor.  ``title`` is the vendor's name for sentences; ``headers`` carry the credentials.
+    Calls wait for their turn in ``pace``, where one is given.
 
     Every method raises a DeskError; an answer that cannot be read counts as Unreachable, since nothing is known of what
     was done.
     """
 
     def __init__(
-        self, outgoing: Outgoing, clock: Clock, *, desk: str, title: str, base: str, headers: Mapping[str, str]
+        self,
+        outgoing: Outgoing,
+        clock: Clock,
+        *,
+        desk: str,
+        title: str,
+        base: str,
+        headers: Mapping[str, str],
+        pace: Pace | None = None,
     ) -> None:
         self._outgoing = outgoing
         self._clock = clock
+        self._pace = pace
         self._desk = desk
         self._title = title
         self._base = base.rstrip("/")
@@ -88,6 +99,8 @@ class JsonApi:
         timeout_s: float,
         max_bytes: int = _MAX_REPLY_BYTES,
     ) -> Reply:
+        if self._pace is not None:
+            await self._pace.take()
         try:
             reply = await self._outgoing.request(
                 method, url, headers=headers, body=content, timeout_s=timeout_s, max_bytes=max_bytes

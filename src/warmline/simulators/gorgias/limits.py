@@ -23,6 +23,11 @@ class Bucket:
         self._level = 0.0
         self._at = clock.now()
 
+    def hold_to(self, window_s: int | None) -> None:
+        """Another window from now on, with an empty bucket; None: no limit."""
+        self._window_s = window_s
+        self._level, self._at = 0.0, self._clock.now()
+
     def _leak(self) -> None:
         now = self._clock.now()
         if self._window_s is not None:

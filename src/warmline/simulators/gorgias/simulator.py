@@ -78,8 +78,8 @@ class GorgiasSimulator(Simulator):
         self.email = self.account.owner.email
         self.token = token or hashlib.sha256(b"warmline simulator: gorgias key").hexdigest()
         self.secret = secret or hashlib.sha256(b"warmline simulator: gorgias").hexdigest()
-        window_s = ENTERPRISE_WINDOW_S if enterprise else WINDOW_S
-        self.bucket = Bucket(self.clock, window_s if self.script.rate == "vendor" else None)
+        self._window_s = ENTERPRISE_WINDOW_S if enterprise else WINDOW_S
+        self.bucket = Bucket(self.clock, self._window_s if self.script.rate == "vendor" else None)
         self._answers = Answers(self.account)
         self._office = Office(self.account, self.clock, self.assumptions, self._emit)
         self._office.created = self._created
@@ -260,6 +260,10 @@ class GorgiasSimulator(Simulator):
         """The API below ``/api``, with and without a stroke at the end."""
         rows = [*self._tickets_api.routes(), *self._account_api.routes()]
         return [Route(method, f"{_API}{path}{end}", name, do) for method, path, name, do in rows for end in ("", "/")]
+
+    def keep_limits(self, on: bool) -> None:
+        """The account's bucket."""
+        self.bucket.hold_to(self._window_s if on else None)
 
     def board(self) -> GorgiasBoard:
         """The agent page's view of this."""

@@ -24,6 +24,12 @@ class Budget:
         self._used = 0
         self._customers: dict[tuple[str, str], list[int]] = {}
 
+    def hold_to(self, plan: Plan | None) -> None:
+        """Another plan from now on, of which nothing is used; None: no limit."""
+        self.limit = BUDGETS[plan] if plan else None
+        self._started, self._used = self._clock.now(), 0
+        self._customers.clear()
+
     def _turn(self) -> None:
         now = self._clock.now()
         if now - self._started >= _WINDOW_MS:

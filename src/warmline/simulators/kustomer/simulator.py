@@ -72,6 +72,7 @@ class KustomerSimulator(Simulator):
         self.secret = secret or hashlib.sha256(b"warmline simulator: kustomer").hexdigest()
         self.token = token or f"eyJhbGciOiJub25lIn0.{self.account.bot.id}.simulated"
         self.held_roles = frozenset(held_roles)
+        self._plan: Plan = plan
         self.budget = Budget(self.clock, plan if self.script.rate == "vendor" else None)
         background_s = self.waits.background_ms / 1000
         self._office = Office(self.account, self.clock, self.assumptions, self._emit, self.soon, background_s)
@@ -293,6 +294,10 @@ class KustomerSimulator(Simulator):
             for part in parts
             for method, path, operation, handler in part.routes()
         ]
+
+    def keep_limits(self, on: bool) -> None:
+        """The plan's."""
+        self.budget.hold_to(self._plan if on else None)
 
     def board(self) -> KustomerBoard:
         """The agent page's view of this."""

@@ -41,11 +41,17 @@ class MessagingApi:
         self._tokens = tokens
         self._streams = streams
         self._ping_s = ping_s
-        # Documented: 200 new tokens and 200 renewals a minute and org, 3 new conversations in 30 seconds and page
-        # (taken for a token here).
-        self._makes = RateLimiter(clock, per_second=200 / 60, burst=200) if limited else None
-        self._renews = RateLimiter(clock, per_second=200 / 60, burst=200) if limited else None
-        self._starts = RateLimiter(clock, per_second=0.1, burst=3) if limited else None
+        self._clock = clock
+        self.keep_limits(limited)
+
+    def keep_limits(self, on: bool) -> None:
+        """Documented: 200 new tokens and 200 renewals a minute and org, 3 new conversations in 30 seconds and page.
+
+        A page is taken for a token here.
+        """
+        self._makes = RateLimiter(self._clock, per_second=200 / 60, burst=200) if on else None
+        self._renews = RateLimiter(self._clock, per_second=200 / 60, burst=200) if on else None
+        self._starts = RateLimiter(self._clock, per_second=0.1, burst=3) if on else None
 
     def routes(self) -> Sequence[Route]:
         """All of them."""

@@ -38,7 +38,8 @@ class Office:
         self._clock = clock
         self._streams = streams
         self._later = later
-        self._limited = limited
+        self.limited = limited
+        """Whether a conversation's messages of a minute are counted."""
 
     def conversation(self, conversation_id: str, visitor: str | None = None) -> Conversation:
         """Raises VendorRefusal 404, or 403 when ``visitor`` is given and it is somebody else's."""
@@ -113,7 +114,7 @@ class Office:
     def _count(self, conversation: Conversation) -> None:
         now = self._clock.now()
         conversation.arrivals = [at for at in conversation.arrivals if now - at < _MINUTE_MS]
-        if self._limited and len(conversation.arrivals) >= PER_MINUTE:
+        if self.limited and len(conversation.arrivals) >= PER_MINUTE:
             raise VendorRefusal(429, "Too Many Requests", note=f"more than {PER_MINUTE} messages a minute")
         conversation.arrivals.append(now)
 

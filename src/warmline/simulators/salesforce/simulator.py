@@ -208,6 +208,11 @@ class SalesforceSimulator(Simulator):
         """The API, and the event router."""
         return self._api.routes()
 
+    def keep_limits(self, on: bool) -> None:
+        """Those of tokens, of new conversations, and of a conversation's messages."""
+        self._office.limited = on
+        self._api.keep_limits(on)
+
     def board(self) -> SalesforceBoard:
         """The agent page's view of this."""
         return SalesforceBoard(self)
