@@ -138,7 +138,17 @@ def test_after_a_failed_handover_it_is_honest_and_offers_what_is_left() -> None:
 def test_after_an_agent_and_after_cancelling_it_picks_up_again() -> None:
     ended = HandoverOver(outcome="ended", reason="agent_left", language="en")
     cancelled = HandoverOver(outcome="cancelled", reason="visitor", language="en")
-    for trigger, text in ((ended, SCRIPT.after_agent), (cancelled, SCRIPT.handover_cancelled)):
+    left = HandoverOver(outcome="ended", reason="visitor_left", language="en")
+    idle = HandoverOver(outcome="ended", reason="idle", language="en")
+    lost = HandoverOver(outcome="ended", reason="desk_lost", language="en")
+    for trigger, text in (
+        (ended, SCRIPT.after_agent),
+        (left, SCRIPT.after_agent),
+        (idle, SCRIPT.after_idle),
+        (lost, SCRIPT.after_lost),
+        (cancelled, SCRIPT.handover_cancelled),
+    ):
+        assert text is not None
         turn = ENGINE.turn({"misses": 2}, trigger)
         assert (turn.says[0].text, turn.run, turn.effects) == (text, {}, ())
 

@@ -51,6 +51,16 @@ def test_texts_that_are_left_out_are_filled_in() -> None:
     assert (words_of.greeting, words_of.try_again, words_of.talk_to_person) == ("hi", "Nochmal", "Talk to a person")
 
 
+def test_sentences_that_older_scripts_do_not_have_come_in_their_language() -> None:
+    old = parse_script('greeting = "hallo"\nlanguage = "de"\n[translations.fr]\ntry_again = "Encore"')
+    texts = {language: old.words(language).after_lost or "" for language in ("de", "fr", "en")}
+    assert "Verbindung" in texts["de"]
+    assert "liaison" in texts["fr"]
+    assert texts["en"] == texts["de"], "who speaks a language that the script does not have hears the script's own"
+    new = parse_script('greeting = "hi"\nafter_lost = "Gone."\n[translations.de]\ntry_again = "Nochmal"')
+    assert new.words("de").after_lost == "Gone."
+
+
 def test_links_and_replies_become_buttons() -> None:
     link, reply = buttons_of((Link(text="Shop", url="https://shop.example"), "Returns"))
     assert (link.kind, link.url, reply.kind, reply.url) == ("link", "https://shop.example", "reply", None)

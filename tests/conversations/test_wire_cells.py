@@ -171,6 +171,20 @@ def test_of_two_agents_who_take_at_once_the_second_is_refused() -> None:
     assert take("ann") == [], "the same agent's second tap changes nothing"
 
 
+@pytest.mark.parametrize("reason", ["agent_left", "idle", "desk_lost", "visitor_left"])
+def test_how_it_ended_is_told_as_the_desk_tells_it(reason: e.Reason) -> None:
+    for stage, type_ in (
+        ("queued", "handover.rung_failed"),
+        ("connected", "handover.ended"),
+        ("transferring", "handover.ended"),
+    ):
+        walk = walk_to(stage)
+        left = c.DeskSays(connection_id="crm", verb="left", reason=reason)
+        (body,) = decide(walk.state, left, At())
+        assert isinstance(body, e.HandoverEnded | e.HandoverRungFailed)
+        assert (body.TYPE, body.reason) == (type_, reason)
+
+
 def test_knowing_the_epoch_opens_nothing_to_another_connection() -> None:
     walk = walk_to("queued")
     foreign = c.DeskSays(connection_id="desk", verb="joined", epoch=walk.state.owner_epoch)

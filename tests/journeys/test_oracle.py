@@ -14,9 +14,12 @@ from tests.support.together import Together as Shared
 from tests.support.together import beside
 
 from warmline.accounts.access import SYSTEM
+from warmline.bots.script import default_script, parse_script
 from warmline.conformance.rigs.oracle import OracleRig
 from warmline.simulators.oracle import OracleSimulator
 from warmline.simulators.script import Kind
+
+LOST = parse_script(default_script()).after_lost
 
 
 class Together(Shared[OracleRig]):
@@ -88,6 +91,8 @@ async def test_a_session_that_oracle_has_forgotten_is_over(shared_house: Stage, 
         await here.oracle.forget(theirs.id)
         if joined:
             await here.stage.until_stage(conversation, None)
+            assert await here.told_of_end(conversation) == "desk_lost"
+            await here.stage.until_said(conversation, "bot", lambda said: said[-1] == LOST)
         else:
             await here.stage.until(conversation, lambda s: s.handover and s.handover.rung == 1)
         refused = [call for call in here.oracle.calls.of("chat.poll") if call.status == 403]
@@ -122,6 +127,7 @@ async def test_a_line_for_an_agent_who_has_left_is_said_to_be_undelivered(shared
         assert here.oracle.calls.of("chat.post")[-1].status == 409
         await here.oracle.conclude(theirs.id, "IDLE_TIMEOUT")
         await here.stage.until_stage(conversation, None)
+        assert await here.told_of_end(conversation) == "idle"
 
 
 async def test_rules_that_have_nobody_lead_to_the_next_rung(shared_house: Stage) -> None:

@@ -14,10 +14,13 @@ from tests.support.together import Together as Shared
 from tests.support.together import beside
 
 from warmline.accounts.access import SYSTEM
+from warmline.bots.script import default_script, parse_script
 from warmline.conformance.rigs.salesforce_legacy import SalesforceLegacyRig
 from warmline.simulators.salesforce_legacy import SalesforceLegacySimulator
 from warmline.simulators.salesforce_legacy.state import Chat
 from warmline.simulators.script import Kind
+
+LOST = parse_script(default_script()).after_lost
 
 
 class Together(Shared[SalesforceLegacyRig]):
@@ -117,6 +120,8 @@ async def test_a_session_that_salesforce_has_forgotten_is_over(shared_house: Sta
         await here.vendor.forget(theirs.id)
         if joined:
             await here.stage.until_stage(conversation, None)
+            assert await here.told_of_end(conversation) == "desk_lost"
+            await here.stage.until_said(conversation, "bot", lambda said: said[-1] == LOST)
         else:
             await here.stage.until(conversation, lambda s: s.handover and s.handover.rung == 1)
 

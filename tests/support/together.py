@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from tests.support.journey import connect, until_equal
 from tests.support.node import Stage, guest
 from warmline.conformance.rig import Rig
+from warmline.conversations.events import HandoverEnded
 
 R = TypeVar("R", bound=Rig)
 
@@ -50,6 +51,12 @@ class Together(Generic[R]):
         await self.rig.joins(talk)
         await self.stage.until_stage(conversation, "connected")
         return conversation, self.seen(talk)
+
+    async def told_of_end(self, conversation: str) -> str:
+        """Why the one handover that has ended is over, as the events say."""
+        bodies = [event.body for event in await self.stage.events(conversation)]
+        (ended,) = (body for body in bodies if isinstance(body, HandoverEnded))
+        return ended.reason
 
     async def heard(self, talk: str, *wanted: str) -> None:
         """Wait until the agent has read exactly this of the visitor since he asked."""

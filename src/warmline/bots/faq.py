@@ -61,7 +61,8 @@ class FaqEngine:
             return Turn(
                 says=(say,), run={**kept, "after": "failed"}, effects=(OfferContact(text=_text(words.leave_contact)),)
             )
-        text = words.handover_cancelled if trigger.outcome == "cancelled" else words.after_agent
+        after = {"idle": words.after_idle, "desk_lost": words.after_lost}.get(trigger.reason, words.after_agent)
+        text = words.handover_cancelled if trigger.outcome == "cancelled" else after
         return Turn(says=(Say(text=_text(text), buttons=replies),), run=kept)
 
     def _answer(self, run: Run, text: str, language: str, words: Words) -> Turn:

@@ -52,6 +52,8 @@ class Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     handover_failed: str | None = None
     handover_cancelled: str | None = None
     after_agent: str | None = None
+    after_idle: str | None = None
+    after_lost: str | None = None
     contact_hint: str | None = None
     talk_to_person: str | None = None
     try_again: str | None = None
@@ -69,11 +71,38 @@ DEFAULT_WORDS = Words(
     handover_failed="I am sorry, nobody is free right now. Leave your contact and we will come back to you.",
     handover_cancelled="All right, I am here again. What would you like to know?",
     after_agent="I hope my colleague could help you. Is there anything else I can do?",
+    after_idle="It was quiet for a while, so the talk with my colleague has ended. Is there anything else I can do?",
+    after_lost="I am sorry, the connection to my colleague was lost. Ask me for a person to try it once more.",
     contact_hint="Please write your e-mail address or phone number into the form of this chat.",
     talk_to_person="Talk to a person",
     try_again="Try again",
     leave_contact="Leave my contact",
 )
+
+
+_OWN_DEFAULTS: dict[str, Words] = {
+    "de": Words(
+        after_idle="Eine Weile wurde nichts geschrieben, deshalb ist das Gespräch beendet. Kann ich noch etwas tun?",
+        after_lost="Es tut mir leid, die Verbindung ist abgerissen. Sagen Sie mir, wenn ich noch einmal jemanden suchen soll.",
+    ),
+    "es": Words(
+        after_idle="Como nadie ha escrito durante un rato, la conversación ha terminado. ¿Puedo hacer algo más?",
+        after_lost="Lo siento, se ha perdido la conexión. Dígame si quiere que busque otra vez a una persona.",
+    ),
+    "fr": Words(
+        after_idle="Plus personne n’écrivait depuis un moment : la conversation a pris fin. Puis-je faire autre chose ?",
+        after_lost="Je suis désolé, la liaison a été perdue. Dites-moi si je dois chercher à nouveau quelqu’un.",
+    ),
+    "he": Words(
+        after_idle="היה שקט זמן מה, ולכן השיחה הסתיימה. אפשר לעזור בעוד משהו?",
+        after_lost="מצטערים, החיבור נותק. אפשר לבקש ממני לחפש שוב נציג.",
+    ),
+    "ar": Words(
+        after_idle="ساد الصمت لبعض الوقت، لذلك انتهت المحادثة. هل يمكنني المساعدة في شيء آخر؟",
+        after_lost="نأسف، انقطع الاتصال. يمكنك أن تطلب مني البحث عن شخص مرة أخرى.",
+    ),
+}
+"""What scripts written before these sentences existed say, in the widget's languages."""
 
 
 class EntryWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,10 +136,13 @@ class Script(Words, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def words(self, language: str) -> Words:
         """All texts for ``language`` (like ``de`` or ``de-AT``), nothing missing."""
-        own = self.translations.get(language.partition("-")[0].lower(), Words())
+        base = language.partition("-")[0].lower()
+        own = self.translations.get(base, Words())
+        spoken = base if base in self.translations else self.language
+        sources = (own, self, _OWN_DEFAULTS.get(spoken, Words()), DEFAULT_WORDS)
         return Words(
             **{
-                name: next(text for source in (own, self, DEFAULT_WORDS) if (text := getattr(source, name)) is not None)
+                name: next(text for source in sources if (text := getattr(source, name)) is not None)
                 for name in Words.__struct_fields__
             }
         )

@@ -146,6 +146,8 @@ class DeskSays(Command, frozen=True, kw_only=True):
     message_id: str = ""
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
+    reason: Reason = "agent_left"
+    """How it is over, with ``left``."""
 
 
 class PutBack(Command, frozen=True, kw_only=True):

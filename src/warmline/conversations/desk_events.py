@@ -108,12 +108,12 @@ def _fail(state: ConversationState, _held: Handover, _command: DeskSays) -> Sequ
     return leave_rung(state, "refused")
 
 
-def _vanish(state: ConversationState, _held: Handover, _command: DeskSays) -> Sequence[e.Body]:
-    return leave_rung(state, "agent_left")
+def _vanish(state: ConversationState, _held: Handover, command: DeskSays) -> Sequence[e.Body]:
+    return leave_rung(state, command.reason)
 
 
-def _end(_state: ConversationState, held: Handover, _command: DeskSays) -> Sequence[e.Body]:
-    return [e.HandoverEnded(handover_id=held.id, reason="agent_left")]
+def _end(_state: ConversationState, held: Handover, command: DeskSays) -> Sequence[e.Body]:
+    return [e.HandoverEnded(handover_id=held.id, reason=command.reason)]
 
 
 _Row = Callable[[ConversationState, Handover, DeskSays], Sequence[e.Body]]

@@ -128,7 +128,9 @@ def command_of(event: DeskEvent, connection_id: str, *, bot_id: str | None, epoc
             return says("transferring")
         case OpenFailed():
             return says("failed")
-        case AgentLeft() | ThreadEnded():
+        case ThreadEnded():
+            return says("left", reason=event.reason.value)
+        case AgentLeft():
             return says("left")
         case _:
             return None

@@ -20,6 +20,7 @@ from warmline.handover.port import (
     AgentLeft,
     DeskError,
     DeskEvent,
+    EndReason,
     Enriches,
     Listens,
     OpenFailed,
@@ -200,7 +201,7 @@ class Listener:
             ended = ended or (taken and isinstance(event, _ENDS))
         if polled.done and not ended:
             # The vendor will say no more; were the handover still there, nobody would ever answer in it.
-            await self._bring_in(desk, ThreadEnded(thread_ref=self._held.thread.ref))
+            await self._bring_in(desk, ThreadEnded(thread_ref=self._held.thread.ref, reason=EndReason.DESK_LOST))
         return await self._held.keep(polled.state)
 
     async def _bring_in(self, desk: Any, event: DeskEvent) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from warmline.handover.port_values import EndReason
+
 
 @dataclass(frozen=True, slots=True)
 class InboundDelivery:
@@ -117,7 +119,13 @@ class AgentLeft(DeskEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadEnded(DeskEvent):
-    """The desk closed the thread (not necessarily a person did)."""
+    """The desk closed the thread.
+
+    ``reason`` says how, as far as the vendor tells: AGENT_LEFT (also when nothing is told), IDLE for a silence that
+    lasted too long, DESK_LOST when the vendor has no such thread any more or it broke, VISITOR_LEFT.
+    """
+
+    reason: EndReason = EndReason.AGENT_LEFT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from warmline.handover.port import (
     AgentJoined,
     AgentReplied,
     DeskEvent,
+    EndReason,
     InboundDelivery,
     QueueMoved,
     SignatureRejected,
@@ -101,6 +102,11 @@ def test_the_other_events(name: str, type_: type[DeskEvent]) -> None:
     assert event is not None
     assert (event.thread_ref, event.occurred_at) == (REF, NOW)
     assert event.vendor_event_id
+
+
+def test_who_resolved_it_says_how_it_ended() -> None:
+    ends = [read(f"resolved_by_{who}") for who in ("agent", "system")]
+    assert [end.reason for end in ends if isinstance(end, ThreadEnded)] == [EndReason.AGENT_LEFT, EndReason.IDLE]
 
 
 @pytest.mark.parametrize("name", ["assigned_to_the_same", "assigned_to_nobody_new"])

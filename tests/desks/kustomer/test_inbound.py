@@ -13,6 +13,7 @@ from warmline.handover.port import (
     AgentJoined,
     AgentReplied,
     DeskEvent,
+    EndReason,
     InboundDelivery,
     QueueMoved,
     SignatureRejected,
@@ -128,6 +129,18 @@ def test_the_other_changes(name: str, type_: type[DeskEvent]) -> None:
     assert type(event) is type_
     assert event is not None
     assert event.thread_ref == CONVERSATION
+
+
+def test_a_customer_who_ended_it_is_told_apart() -> None:
+    ended = raw("conversation_ended")
+    for who, reason in (("user", EndReason.AGENT_LEFT), ("customer", EndReason.VISITOR_LEFT)):
+        event = parse_event(ended.replace(b'"endedByType": "user"', f'"endedByType": "{who}"'.encode()), BOT)
+        assert isinstance(event, ThreadEnded)
+        assert event.reason is reason
+    done = raw("conversation_done")
+    event = parse_event(done.replace(b'"status": "done"', b'"endedByType": "customer", "status": "done"', 1), BOT)
+    assert isinstance(event, ThreadEnded)
+    assert event.reason is EndReason.AGENT_LEFT
 
 
 @pytest.mark.parametrize(

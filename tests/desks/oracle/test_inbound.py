@@ -15,6 +15,7 @@ from warmline.handover.port import (
     AgentReplied,
     AgentTyping,
     DeskEvent,
+    EndReason,
     OpenFailed,
     QueueMoved,
     ThreadEnded,
@@ -130,21 +131,21 @@ def test_an_agents_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "known", "kind"),
+    ("name", "known", "kind", "reason"),
     [
-        ("concluded_by_agent", TALKING, AgentLeft),
-        ("concluded_by_visitor", TALKING, ThreadEnded),
-        ("concluded_by_visitor", WAITING, ThreadEnded),
-        ("idle_timeout", TALKING, ThreadEnded),
-        ("idle_timeout", WAITING, OpenFailed),
-        ("queue_timeout", WAITING, OpenFailed),
-        ("queue_timeout", TALKING, OpenFailed),
+        ("concluded_by_agent", TALKING, AgentLeft, None),
+        ("concluded_by_visitor", TALKING, ThreadEnded, EndReason.VISITOR_LEFT),
+        ("concluded_by_visitor", WAITING, ThreadEnded, EndReason.VISITOR_LEFT),
+        ("idle_timeout", TALKING, ThreadEnded, EndReason.IDLE),
+        ("idle_timeout", WAITING, OpenFailed, None),
+        ("queue_timeout", WAITING, OpenFailed, None),
+        ("queue_timeout", TALKING, OpenFailed, None),
     ],
 )
-def test_the_end(name: str, known: Remembered, kind: type[DeskEvent]) -> None:
+def test_the_end(name: str, known: Remembered, kind: type[DeskEvent], reason: EndReason | None) -> None:
     reading = read(name, known)
     assert reading.over
-    assert [type(event) for event in reading.events] == [kind]
+    assert [(type(event), getattr(event, "reason", None)) for event in reading.events] == [(kind, reason)]
 
 
 @pytest.mark.parametrize("name", ["connection_lost", "file_status", "summarised"])

@@ -13,6 +13,7 @@ from warmline.handover.port import (
     AgentReplied,
     AgentTyping,
     DeskEvent,
+    EndReason,
     InboundDelivery,
     OpenFailed,
     SignatureRejected,
@@ -100,7 +101,7 @@ def test_echoes_and_what_is_no_business_of_a_talk_are_dropped(name: str) -> None
         ("activity_transfer_email", ThreadEnded),
         ("pass_failure", OpenFailed),
         ("offer_failure", OpenFailed),
-        ("activity_ended_by_user", Unknown),
+        ("activity_ended_by_user", ThreadEnded),
         ("bot_of_zendesk", Unknown),
         ("bot_by_subtype", Unknown),
         ("message_without_words", Unknown),
@@ -115,6 +116,20 @@ def test_what_each_event_means(name: str, type_: type[DeskEvent]) -> None:
     assert type(event) is type_
     assert event.thread_ref == CONVERSATION
     assert event.vendor_event_id
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("activity_ended_by_user", EndReason.VISITOR_LEFT),
+        ("activity_ticket_closed", EndReason.AGENT_LEFT),
+        ("release_ticket_closed", EndReason.AGENT_LEFT),
+    ],
+)
+def test_how_it_ended(name: str, reason: EndReason) -> None:
+    (event,) = read(name)
+    assert isinstance(event, ThreadEnded)
+    assert event.reason is reason
 
 
 def test_details_are_for_the_operator() -> None:

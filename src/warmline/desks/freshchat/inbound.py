@@ -26,6 +26,7 @@ from warmline.handover.port import (
     AgentJoined,
     AgentReplied,
     DeskEvent,
+    EndReason,
     InboundDelivery,
     QueueMoved,
     SignatureRejected,
@@ -52,6 +53,7 @@ class _Change(msgspec.Struct, frozen=True):
 
     conversation: _Conversation = _Conversation()
     interaction_id: str = ""
+    resolver: str = ""
     to_agent_id: str | None = None
     to_group_id: str | None = None
     from_agent_id: str | None = None
@@ -256,9 +258,15 @@ def _assignment(change: _Change, common: Common) -> DeskEvent | None:
     return _MEANINGS[agent, "other group" if moved else "same group"](change, common)
 
 
+def _resolved(change: _Change, common: Common) -> DeskEvent | None:
+    """Over.  Who resolved it is documented; that the system does so after a silence is assumed."""
+    return ThreadEnded(reason=_RESOLVERS.get(change.resolver, EndReason.AGENT_LEFT), **common)
+
+
+_RESOLVERS = {"user": EndReason.VISITOR_LEFT, "system": EndReason.IDLE}
 _ACTIONS: Mapping[str, Callable[[_Change, Common], DeskEvent | None]] = {
     "conversation_assignment": _assignment,
-    "conversation_resolution": lambda _change, common: ThreadEnded(**common),
+    "conversation_resolution": _resolved,
     "conversation_reopen": _waits,
 }
 

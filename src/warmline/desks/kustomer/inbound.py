@@ -21,6 +21,7 @@ from warmline.handover.port import (
     AgentJoined,
     AgentReplied,
     DeskEvent,
+    EndReason,
     InboundDelivery,
     QueueMoved,
     SignatureRejected,
@@ -54,6 +55,7 @@ class _Attributes(msgspec.Struct, frozen=True, rename="camel"):
     auto: bool | None = None
     imported_at: str | None = None
     assigned_users: tuple[str, ...] | None = None
+    ended_by_type: str | None = None
 
 
 class _Relationships(msgspec.Struct, frozen=True, rename="camel"):
@@ -180,7 +182,10 @@ def _conversation(given: _Envelope, bot_user_id: str, common: dict[str, Any]) ->
     relationships = (given.changes and given.changes.relationships) or {}
     nothing = _Change()
     if attributes.get("status", nothing).after == "done" or attributes.get("ended", nothing).after is True:
-        return ThreadEnded(**common)
+        # Told for an ended conversation only; whether it goes when that is opened again is not documented.
+        by_customer = now.ended_by_type == "customer" and attributes.get("ended", nothing).after is True
+        how = EndReason.VISITOR_LEFT if by_customer else EndReason.AGENT_LEFT
+        return ThreadEnded(reason=how, **common)
     if "assignedUsers" in attributes:
         # Nobody any more: the conversation is open and waits for somebody else, so the visitor does too.
         return AgentJoined(**common) if _assigned(given, bot_user_id) else QueueMoved(**common)

@@ -223,7 +223,9 @@ def _conflict(detail: str, operation: str) -> Refused:
 
 def _forgotten(thread: Thread, now: _State, gone: SessionGone) -> DeskEvent:
     common: dict[str, Any] = {"thread_ref": thread.ref, "vendor_event_id": "gone", "raw": gone.vendor_body}
-    return ThreadEnded(**common) if now.known.joined else OpenFailed(detail=gone.detail, **common)
+    if now.known.joined:
+        return ThreadEnded(reason=EndReason.DESK_LOST, **common)
+    return OpenFailed(detail=gone.detail, **common)
 
 
 def _known(request: HandoverRequest) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from warmline.handover.port import (
     AgentReplied,
     AgentTyping,
     DeskEvent,
+    EndReason,
     OpenFailed,
     QueueMoved,
     ThreadEnded,
@@ -36,6 +37,8 @@ Message = Mapping[str, Any]
 _LEAD = "LEAD"
 _NOBODY_CAME = ("QUEUE_TIMEOUT", "NO_AGENTS", "FAIL_", "ENDED_USER_DEFLECTED")
 _BY_AGENT = ("AGENT_", "EJECTED")
+_ENDS = (("END_USER", EndReason.VISITOR_LEFT), ("ENDED_USER", EndReason.VISITOR_LEFT), ("IDLE_", EndReason.IDLE))
+"""What a conclusion's reason begins with → how it is over; the lists may not be complete, any other is an end."""
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -159,7 +162,8 @@ class Reading:
         elif reason.startswith(_BY_AGENT):
             yield lambda common: AgentLeft(**common)
         else:
-            yield lambda common: ThreadEnded(**common)
+            how = next((how for start, how in _ENDS if reason.startswith(start)), EndReason.AGENT_LEFT)
+            yield lambda common: ThreadEnded(reason=how, **common)
 
     def configured(self, message: Message) -> Iterator[_Made]:
         """The session has moved: every later call names the new pool."""

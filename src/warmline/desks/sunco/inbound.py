@@ -22,6 +22,7 @@ from warmline.handover.port import (
     AgentReplied,
     AgentTyping,
     DeskEvent,
+    EndReason,
     InboundDelivery,
     OpenFailed,
     SignatureRejected,
@@ -38,7 +39,11 @@ ITEM = "warmline_id"
 MARK = "warmline_request"
 """In the metadata of a conversation and of control calls: the request it was made for."""
 _ANSWER_BOT = "zd:answerBot"
-_ENDS = frozenset({"ticket:closed", "ticket:transfer:email"})
+_ENDS = {
+    "ticket:closed": EndReason.AGENT_LEFT,
+    "ticket:transfer:email": EndReason.AGENT_LEFT,
+    "conversation:endedByUser": EndReason.VISITOR_LEFT,
+}
 _QUIET = (
     "client:",
     "user:",
@@ -156,9 +161,8 @@ def _named(given: _Event) -> Conversation | None:
 def _message(said: _Said, api_url: str, common: dict[str, Any]) -> list[DeskEvent]:
     activity = str((said.activity or {}).get("type", ""))
     if activity or "activity" in said.author.subtypes:
-        return (
-            [ThreadEnded(**common)] if activity in _ENDS else [Unknown(kind=f"activity {activity}".strip(), **common)]
-        )
+        how = _ENDS.get(activity)
+        return [ThreadEnded(reason=how, **common) if how else Unknown(kind=f"activity {activity}".strip(), **common)]
     # The visitor's lines are ours, and so is what carries our mark.
     if said.author.type != "business" or ITEM in (said.metadata or {}):
         return []

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from warmline.desks.salesforce.legacy.chat import ChatState
-from warmline.desks.salesforce.legacy.client import Batch
+from warmline.desks.salesforce.legacy.client import Batch, Message
 from warmline.desks.salesforce.legacy.inbound import Reading, read_batch, session_gone
 from warmline.handover.port import (
     AgentJoined,
@@ -16,6 +16,7 @@ from warmline.handover.port import (
     AgentReplied,
     AgentTyping,
     DeskEvent,
+    EndReason,
     OpenFailed,
     QueueMoved,
     ThreadEnded,
@@ -97,7 +98,25 @@ def test_an_end_before_anybody_came_is_a_failed_opening(name: str) -> None:
     assert isinstance(only(name, WAITING), OpenFailed)
     assert read(name, WAITING).over
     assert isinstance(session_gone(WAITING, "403"), OpenFailed)
-    assert isinstance(session_gone(JOINED, "403"), ThreadEnded)
+    gone = session_gone(JOINED, "403")
+    assert isinstance(gone, ThreadEnded)
+    assert gone.reason is EndReason.DESK_LOST
+
+
+@pytest.mark.parametrize(
+    ("why", "reason"),
+    [
+        ("client", EndReason.VISITOR_LEFT),
+        ("clientIdleTimeout", EndReason.IDLE),
+        ("", EndReason.AGENT_LEFT),
+        ("another word", EndReason.AGENT_LEFT),
+    ],
+)
+def test_why_a_chat_ended(why: str, reason: EndReason) -> None:
+    batch = Batch(messages=(Message(type="ChatEnded", message={"reason": why}),), sequence=1, offset=1)
+    (event,) = read_batch(batch, JOINED).events
+    assert isinstance(event, ThreadEnded)
+    assert event.reason is reason
 
 
 def test_a_batch_advances_what_is_acknowledged() -> None:

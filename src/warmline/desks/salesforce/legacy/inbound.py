@@ -24,6 +24,7 @@ from warmline.handover.port import (
     AgentReplied,
     AgentTyping,
     DeskEvent,
+    EndReason,
     OpenFailed,
     QueueMoved,
     ThreadEnded,
@@ -75,7 +76,9 @@ def read_batch(batch: Batch, state: ChatState) -> Reading:
 def session_gone(state: ChatState, detail: str) -> DeskEvent:
     """The event for a session the server has no more."""
     named: dict[str, Any] = {"thread_ref": state.session_id, "vendor_event_id": f"{state.session_id}:gone"}
-    return ThreadEnded(**named) if state.joined else OpenFailed(detail=detail, **named)
+    if state.joined:
+        return ThreadEnded(reason=EndReason.DESK_LOST, **named)
+    return OpenFailed(detail=detail, **named)
 
 
 class _Reader:
@@ -107,7 +110,8 @@ class _Reader:
             case "ChatEnded":
                 if not self.joined:
                     return OpenFailed(detail="The chat ended before an agent took it.", **common)
-                return AgentLeft(**common) if _text(told, "reason") == "agent" else ThreadEnded(**common)
+                why = _text(told, "reason")
+                return AgentLeft(**common) if why == "agent" else ThreadEnded(reason=_ended_by(why), **common)
         made = _EVENTS.get(message.type)
         return made(told, common) if made else Unknown(kind=message.type, **common)
 
@@ -146,6 +150,13 @@ class _Reader:
             return None
         self.heard.append(digest)
         return AgentReplied(text=text, name=_text(told, "name"), **common)
+
+
+def _ended_by(why: str) -> EndReason:
+    """How a chat is over.  That there is a reason is documented, its words are not: these were seen."""
+    if why.startswith("client"):
+        return EndReason.IDLE if "timeout" in why.lower() else EndReason.VISITOR_LEFT
+    return EndReason.AGENT_LEFT
 
 
 def _queue(told: dict[str, Any], common: dict[str, Any]) -> DeskEvent:

@@ -8,6 +8,7 @@ import { avatar, h, icon, reconcile } from "./dom.js";
 import { fileViews } from "./tray.js";
 
 const NEAR_PX = 80;
+const LEFT = { idle: "line.idle", desk_lost: "line.lost", visitor_left: "line.left_by_you" };
 
 export class Log {
   constructor({ texts, links, onReply, onRetry, onSeen, hasContact }) {
@@ -79,7 +80,7 @@ export class Log {
     const name = row.agent?.name || this.t("author.agent");
     if (row.name === "rung_failed" || row.name === "failed") return row.text || this.t(`line.${row.name}`);
     if (row.name === "cancelled") return this.t(row.by === "visitor" || !row.by ? "line.cancelled" : "line.cancelled_by_team");
-    if (row.name === "left") return this.t(row.reason === "idle" ? "line.idle" : row.reason === "desk_lost" ? "line.lost" : "line.left", { name });
+    if (row.name === "left") return this.t(LEFT[row.reason] ?? "line.left", { name });
     if (row.name === "closed") return this.t(row.reason === "idle" ? "line.closed_idle" : "line.closed");
     return this.t(`line.${row.name}`, { name });
   }
