@@ -60,6 +60,8 @@ async def test_from_the_bot_to_an_agent_in_salesforce_and_back(shared_house: Sta
         await here.vendor.close(theirs.id)
         state = await here.stage.until_stage(conversation, None)
         assert (state.status, state.owner) == ("open", "bot")
+        assert await here.told_of_end(conversation) == "agent_left"
+        assert "handover.transferring" not in [event.type for event in await here.stage.events(conversation)]
         assert await lines(here.stage, conversation, "agent") == [f"line {number}" for number in range(5)]
 
 
@@ -122,6 +124,21 @@ async def test_a_transfer_is_seen_under_every_reading(shared_house: Stage, assum
         )
         await here.vendor.close(theirs.id)
         await here.stage.until_stage(conversation, None)
+
+
+@pytest.mark.parametrize("updates", ["position", "none"])
+async def test_an_agent_who_goes_away_leaves_the_visitor_waiting_for_another(shared_house: Stage, updates: Any) -> None:
+    async with together(shared_house, Assumptions(queue_updates=updates)) as here:
+        conversation, theirs = await here.connected()
+        await here.vendor.unassign(theirs.id)
+        state = await here.stage.until_stage(conversation, "transferring")
+        assert state.handover.position == (1 if updates == "position" else None)
+        await here.vendor.agent_joins(theirs.id, here.vendor.agents[1])
+        state = await here.stage.until_stage(conversation, "connected")
+        assert state.handover.agent.name == here.vendor.agents[1].name
+        await here.vendor.close(theirs.id, by="System")
+        await here.stage.until_stage(conversation, None)
+        assert await here.told_of_end(conversation) == "idle"
 
 
 @pytest.mark.parametrize("replays", [True, False])

@@ -10,11 +10,12 @@ import msgspec
 import pytest
 
 from warmline.desks.salesforce.client import Entry
-from warmline.desks.salesforce.inbound import Heard, Here, entry_type, hear, hear_all
+from warmline.desks.salesforce.inbound import Heard, Here, asked_about, entry_type, hear, hear_all
 from warmline.handover.port import (
     AgentJoined,
     AgentReplied,
     AgentTyping,
+    EndReason,
     OpenFailed,
     QueueMoved,
     ThreadEnded,
@@ -59,7 +60,7 @@ def through(here: Here, *names: str) -> tuple[list[type], Here]:
         ("message_by_visitor", WITH_ASTRID, []),
         ("message_automated", ALONE, [AgentReplied]),
         ("participant_added", ALONE, [AgentJoined]),
-        ("participant_removed", WITH_ASTRID, [ThreadTransferred]),
+        ("participant_removed", WITH_ASTRID, []),
         ("participant_removed", ALONE, []),
         ("routing_initial", ALONE, [QueueMoved]),
         ("routing_transfer", WITH_ASTRID, [ThreadTransferred]),
@@ -167,7 +168,7 @@ def test_a_transfer_that_fails_leaves_the_agent_where_he_was() -> None:
 
 
 def test_an_entry_that_is_told_again_later_means_nothing() -> None:
-    heard, here = through(WITH_ASTRID, "participant_removed", "routing_transfer", "participant_added")
+    heard, here = through(WITH_ASTRID, "routing_transfer", "participant_removed", "participant_added")
     assert heard == [ThreadTransferred, AgentJoined]
     heard, after = through(here, "routing_transfer", "participant_added", "participant_removed")
     assert heard == []
@@ -179,6 +180,74 @@ def test_the_second_agent_leaving_is_no_transfer() -> None:
     heard, here = through(here, "participant_removed")
     assert heard == []
     assert here.agents == {"agent-2": "Noah Vinter"}
+
+
+# ------------------------------------------------------------------------------------ an agent who goes
+def test_an_agent_who_goes_before_the_end_was_not_transferred() -> None:
+    heard, here = through(WITH_ASTRID, "participant_removed", "session_ended")
+    assert heard == [ThreadEnded]
+    assert not here.moving
+    assert through(WITH_ASTRID, "participant_removed", "session_error")[0] == [ThreadEnded]
+
+
+@pytest.mark.parametrize("sign", ["queue_position", "routing_initial"])
+def test_whose_agent_has_gone_waits_again_when_the_queue_says_so(sign: str) -> None:
+    heard, here = through(WITH_ASTRID, "participant_removed", sign, "routing_transfer")
+    assert heard == [QueueMoved]
+    assert (here.moving, here.left) == (True, "")
+    assert through(here, "participant_added")[0] == [AgentJoined]
+
+
+def test_whose_agent_has_gone_and_whom_nobody_takes_goes_on_to_the_next_rung() -> None:
+    heard, _here = through(WITH_ASTRID, "participant_removed", "routing_failed")
+    assert heard == [QueueMoved, OpenFailed]
+
+
+def test_who_comes_back_or_speaks_has_not_gone() -> None:
+    for sign, told in (("participant_added", [AgentJoined]), ("message_by_agent", [AgentJoined, AgentReplied])):
+        heard, here = through(WITH_ASTRID, "participant_removed", sign)
+        assert heard == told
+        assert (here.moving, here.left) == (False, "")
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [("TRANSFER", [ThreadTransferred]), ("NEEDS_ROUTING", [QueueMoved]), ("ROUTED", []), ("INITIAL", []), ("", [])],
+)
+def test_a_conversation_is_asked_about_an_agent_who_went(status: str, told: list[type]) -> None:
+    _heard, here = through(WITH_ASTRID, "participant_removed")
+    heard = asked_about(status, here, ref=REF)
+    assert kinds(heard) == told
+    assert bool(heard.here.left) is not bool(told)
+    assert all(event.vendor_event_id == f"{here.left}/asked" for event in heard.events)
+
+
+@pytest.mark.parametrize(
+    ("role", "before", "reason"),
+    [
+        ("Agent", "Active", EndReason.AGENT_LEFT),
+        ("Agent", "Inactive", EndReason.AGENT_LEFT),
+        ("Supervisor", "Active", EndReason.AGENT_LEFT),
+        ("EndUser", "Active", EndReason.AGENT_LEFT),
+        ("System", "Active", EndReason.IDLE),
+        (None, "Inactive", EndReason.IDLE),
+        (None, "Active", EndReason.AGENT_LEFT),
+    ],
+)
+def test_who_ended_the_session(role: str | None, before: str, reason: EndReason) -> None:
+    payload = {"sessionStatus": "Ended", "sessionStatusPrev": before, "sessionEndedByRole": role}
+    entry = Entry(identifier="e-1", entry_type="SessionStatusChanged", entry_payload=payload)
+    (event,) = hear(entry, WITH_ASTRID, ref=REF).events
+    assert isinstance(event, ThreadEnded)
+    assert event.reason is reason
+
+
+def test_a_broken_session_is_lost_and_a_closed_conversation_was_left_by_the_visitor() -> None:
+    reasons = [read(name, WITH_ASTRID).events[0] for name in ("session_error", "close_conversation")]
+    assert [event.reason for event in reasons if isinstance(event, ThreadEnded)] == [
+        EndReason.DESK_LOST,
+        EndReason.VISITOR_LEFT,
+    ]
 
 
 # -------------------------------------------------------------------------------------------------- odd things

@@ -155,6 +155,13 @@ class MessagingClient:
         found: list[Entry] = api.read(reply, "conversationEntries", list[Entry], operation)
         return found
 
+    async def routing_status(self, token: str, conversation: str, operation: str) -> str:
+        """INITIAL, ROUTED, NEEDS_ROUTING or TRANSFER; "" when it is not told."""
+        api = self._of(token)
+        reply = await api.tell(operation, "GET", f"{_API}/conversation/{conversation}")
+        status: str | None = api.read(reply, "routingStatus", str | None, operation, default=None)
+        return status or ""
+
     async def end(self, token: str, conversation: str, *, session: bool) -> None:
         """End the conversation's ``session``, or close all of it."""
         path = f"{_API}/conversation/{conversation}" + ("/session" if session else "")

@@ -12,7 +12,7 @@ import msgspec
 
 from warmline.desks.salesforce.client import DESK, PAGE, Entry, MessagingClient, Token, Upload
 from warmline.desks.salesforce.ids import derived_id, item_id, message_id
-from warmline.desks.salesforce.inbound import VISITOR, Heard, Here, hear, hear_all
+from warmline.desks.salesforce.inbound import VISITOR, Heard, Here, asked_about, hear, hear_all
 from warmline.desks.salesforce.payload import PAYLOAD, SalesforcePayload
 from warmline.desks.salesforce.settings import FORM, check_settings, read_settings
 from warmline.desks.salesforce.telling import context_text, routing_attributes
@@ -236,14 +236,16 @@ class SalesforceDesk:
                 return
 
     async def _read(self, thread: Thread, stream: Stream, here: Here) -> AsyncGenerator[Polled, None]:
-        missed = await self._missed(thread, here) if here.listened else Heard((), here)
+        missed = Heard((), here)
+        if here.listened:
+            missed = await self._settled(thread, here, await self._missed(thread, here))
         here = msgspec.structs.replace(missed.here, listened=True)
         yield Polled(missed.events, msgspec.to_builtins(here), done=missed.over)
         parser = SseParser(last_id=here.last_event_id)
         if missed.over:
             return
         async for chunk in stream.chunks():
-            heard = hear_all(parser.feed(chunk), here, ref=thread.ref)
+            heard = await self._settled(thread, here, hear_all(parser.feed(chunk), here, ref=thread.ref))
             after = heard.here if _EXPIRED.search(chunk) is None else msgspec.structs.replace(heard.here, renew_at=0)
             after = await self._renewed_in_time(thread.ref, after)
             if heard.events or after != here:
@@ -251,6 +253,19 @@ class SalesforceDesk:
                 yield Polled(heard.events, msgspec.to_builtins(here), done=heard.over)
             if heard.over:
                 return
+
+    async def _settled(self, thread: Thread, before: Here, heard: Heard) -> Heard:
+        """``heard``, and if an agent who had gone by then still goes unexplained, what the conversation says of it."""
+        if heard.over or not before.left or heard.here.left != before.left:
+            return heard
+        try:
+            status = await self._asked(
+                thread, "listen", lambda token: self._client.routing_status(token, thread.ref, "listen")
+            )
+        except DeskError:
+            return heard  # the stream says on; it is asked again with the next of it
+        told = asked_about(status, heard.here, ref=thread.ref)
+        return Heard((*heard.events, *told.events), told.here)
 
     async def _missed(self, thread: Thread, here: Here) -> Heard:
         """What was not heard while no stream stood; nothing when there is no conversation yet."""

@@ -5,7 +5,8 @@ be passed over.  Seen in clients only: routing work results.  Assumed: that ``id
 lists, and that a session which Ended or failed says no more.
 
 What happens is told several times over (a transfer by a routing result, by a work result and by participants who come and
-go), in no promised order; what was told already is remembered in ``Here``.
+go), in no promised order; what was told already is remembered in ``Here``.  That the last agent goes says nothing by itself:
+the end of the session, a transfer or another place in the queue may follow, or the conversation has to be asked about.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from warmline.handover.port import (
     AgentReplied,
     AgentTyping,
     DeskEvent,
+    EndReason,
     OpenFailed,
     QueueMoved,
     ThreadEnded,
@@ -54,7 +56,8 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of a thread.  ``since`` (ms) is the moment of the newest entry that was heard.
 
     ``renew_at`` (ms) is when a new token is due.  ``agents`` are those who are in it, name by subject; ``moving`` while it
-    goes to other people; ``seen`` the newest entries; ``listened`` says that a stream stood once, ``figures`` that the
+    goes to other people, and ``left`` names the entry by which the last of them went while nothing has said what for;
+    ``seen`` are the newest entries; ``listened`` says that a stream stood once, ``figures`` that the
     visitor may hear his place in the queue.
     """
 
@@ -65,6 +68,7 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
     since: int = 0
     agents: Mapping[str, str] = msgspec.field(default_factory=dict)
     moving: bool = False
+    left: str = ""
     seen: tuple[str, ...] = ()
     figures: bool = True
 
@@ -86,9 +90,14 @@ class _Said(msgspec.Struct, frozen=True):
     name: str
     common: Mapping[str, Any]
 
+    @property
+    def number(self) -> str:
+        """What the entry is called; never empty."""
+        return str(self.common["vendor_event_id"] or "unnamed")
+
     def with_id(self, suffix: str) -> dict[str, Any]:
         """For a second event of the same entry."""
-        return {**self.common, "vendor_event_id": f"{self.common['vendor_event_id']}/{suffix}"}
+        return {**self.common, "vendor_event_id": f"{self.number}/{suffix}"}
 
 
 def entry_type(event_name: str) -> str:
@@ -178,13 +187,13 @@ def _message(said: _Said, here: Here) -> Heard:
         # He speaks, so he is there: his coming was missed.
         joined = AgentJoined(name=said.name, **said.with_id("join"))
         agents = {said.subject or said.name: said.name}
-        return Heard((joined, reply), msgspec.structs.replace(here, agents=agents))
+        return Heard((joined, reply), msgspec.structs.replace(here, agents=agents, left=""))
     return Heard((reply,), here)
 
 
 def _participants(said: _Said, here: Here) -> Heard:
     events: list[DeskEvent] = []
-    agents, moving = dict(here.agents), here.moving
+    agents, moving, gone = dict(here.agents), here.moving, here.left
     changes = said.payload.get("entries")
     for place, change in enumerate(changes if isinstance(changes, list) else ()):
         person = change.get("participant") if isinstance(change, dict) else None
@@ -194,21 +203,36 @@ def _participants(said: _Said, here: Here) -> Heard:
         subject = str(person.get("subject") or name)
         common = said.with_id(str(place)) if place else dict(said.common)
         if change.get("operation") == "add":
-            agents[subject], moving = name, False
+            agents[subject], moving, gone = name, False, ""
             events.append(AgentJoined(name=name, **common))
         elif change.get("operation") == "remove":
             left = agents.pop(subject, None) is not None
             if left and not agents and not moving:
-                moving = True
-                events.append(ThreadTransferred(**common))
-    return Heard(tuple(events), msgspec.structs.replace(here, agents=agents, moving=moving))
+                gone = said.number
+    return Heard(tuple(events), msgspec.structs.replace(here, agents=agents, moving=moving, left=gone))
 
 
 def _moves(said: _Said, here: Here) -> Heard:
     """It goes to other people; told once, however often it is said."""
-    if here.moving or not here.agents:
+    if here.moving or not (here.agents or here.left):
         return Heard((), here)
-    return Heard((ThreadTransferred(**said.common),), msgspec.structs.replace(here, moving=True))
+    return Heard((ThreadTransferred(**said.common),), msgspec.structs.replace(here, moving=True, left=""))
+
+
+def asked_about(status: str, here: Here, *, ref: str) -> Heard:
+    """What a conversation's routing status says of an agent who went, and after whom nothing came.
+
+    Documented: the words.  Assumed: that they speak of the present; seen in a client: what they mean here.
+    """
+    common: dict[str, Any] = {
+        "thread_ref": ref,
+        "vendor_event_id": f"{here.left}/asked",
+        "raw": {"routingStatus": status},
+    }
+    after = msgspec.structs.replace(here, moving=True, left="")
+    if status == "TRANSFER":
+        return Heard((ThreadTransferred(**common),), after)
+    return Heard((QueueMoved(**common),), after) if status == "NEEDS_ROUTING" else Heard((), here)
 
 
 def _stays(said: _Said, here: Here) -> Heard:
@@ -226,12 +250,20 @@ def _routed(said: _Said, here: Here) -> Heard:
         if kind != "Initial" and here.agents:
             return _stays(said, here)
         why = said.payload.get("failureReason") or said.payload.get("cancelReason") or ""
-        return Heard((OpenFailed(detail=f"{failure}: {why}".rstrip(": "), **said.common),), here, over=True)
+        failed = OpenFailed(detail=f"{failure}: {why}".rstrip(": "), **said.common)
+        # Who was with somebody waits again before nobody comes: that leads on to the next rung.
+        again = (QueueMoved(**said.with_id("again")),) if here.left else ()
+        return Heard((*again, failed), here, over=True)
     if kind == "Transfer":
         return _moves(said, here)
     if kind == "Conference" or here.agents:
         return Heard((), here)
-    return Heard((QueueMoved(wait_minutes=_minutes(said, here), **said.common),), here)
+    return Heard((QueueMoved(wait_minutes=_minutes(said, here), **said.common),), _waiting(here))
+
+
+def _waiting(here: Here) -> Here:
+    """He waits; if his agent has gone, for another one."""
+    return msgspec.structs.replace(here, moving=True, left="") if here.left else here
 
 
 def _minutes(said: _Said, here: Here) -> int | None:
@@ -255,7 +287,7 @@ def _position(said: _Said, here: Here) -> Heard:
     if here.agents and not here.moving:
         return Heard((), here)
     figure = position if here.figures and isinstance(position, int) and position >= 0 else None
-    return Heard((QueueMoved(position=figure, **said.common),), here)
+    return Heard((QueueMoved(position=figure, **said.common),), _waiting(here))
 
 
 def _typing(said: _Said, *, on: bool) -> tuple[DeskEvent, ...]:
@@ -267,13 +299,26 @@ def _session(said: _Said, here: Here) -> Heard:
     if status == "Ended":
         return _ended(said, here)
     if status == "Error":
-        made = ThreadEnded if here.agents or here.moving else OpenFailed
-        return Heard((made(**said.common),), here, over=True)
+        if here.agents or here.moving or here.left:
+            return Heard((ThreadEnded(reason=EndReason.DESK_LOST, **said.common),), here, over=True)
+        return Heard((OpenFailed(**said.common),), here, over=True)
     return Heard((), here)
 
 
 def _ended(said: _Said, here: Here) -> Heard:
-    return Heard((ThreadEnded(**said.common),), here, over=True)
+    """Over.  Documented: who ended it is told, and that inactive sessions end by themselves (assumed: by "System").
+
+    "EndUser" is told too when an agent ended it (seen).  Our visitor ends it only through us, when nobody waits for this.
+    """
+    role, before = said.payload.get("sessionEndedByRole"), said.payload.get("sessionStatusPrev")
+    by_itself = role == "System" or (before == "Inactive" and role not in {AGENT, "Supervisor"})
+    reason = EndReason.IDLE if by_itself else EndReason.AGENT_LEFT
+    return Heard((ThreadEnded(reason=reason, **said.common),), here, over=True)
+
+
+def _closed(said: _Said, here: Here) -> Heard:
+    """Documented: told only when the visitor's side closed it."""
+    return Heard((ThreadEnded(reason=EndReason.VISITOR_LEFT, **said.common),), here, over=True)
 
 
 _READERS: Mapping[str, Callable[[_Said, Here], Heard]] = {
@@ -283,5 +328,5 @@ _READERS: Mapping[str, Callable[[_Said, Here], Heard]] = {
     "RoutingWorkResult": _worked,
     "QueuePosition": _position,
     "SessionStatusChanged": _session,
-    "CloseConversation": _ended,
+    "CloseConversation": _closed,
 }
