@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.support.node import Stage, guest
 
 from warmline.accounts.access import SYSTEM
 from warmline.handover.connection_secrets import entered
 from warmline.handover.desk_kinds import Secret
+from warmline.kernel.errors import Invalid
 
 DAY_MS = 86_400_000
 
@@ -37,3 +39,30 @@ async def test_a_desk_is_given_both_for_a_day(shared_house: Stage) -> None:
         assert until is not None
         assert DAY_MS - 60_000 < until - now <= DAY_MS
         assert [one.value[0] for one in held["api_token"]] == ["u"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "wrong", "others"),
+    [
+        ("open", "sender_secret", "whsec_c2hvcnQ=", {"url": "https://desk.example/events"}),
+        ("open", "sender_secret", "whsec_with blanks", {"url": "https://desk.example/events"}),
+        ("dixa", "webhook_secret", "not-hexadecimal", {"api_token": "t" * 20}),
+        ("dixa", "webhook_secret", "abc", {"api_token": "t" * 20}),
+        ("freshchat", "public_key", "no key at all", {"api_token": "t", "api_url": "https://shop.example/v2"}),
+    ],
+)
+async def test_what_cannot_be_a_secret_is_refused_when_it_is_entered(
+    shared_house: Stage, kind: str, field: str, wrong: str, others: dict[str, str]
+) -> None:
+    async with guest(shared_house) as stage:
+        connections = stage.node.connections
+        with pytest.raises(Invalid) as caught:
+            await connections.create(
+                SYSTEM, kind=kind, name="D", settings={**others, field: wrong}, bot_ids=[stage.bot_id]
+            )
+        assert (caught.value.fields["path"], wrong in caught.value.detail) == (f"$.settings.{field}", False)
+        made = await connections.create(SYSTEM, kind=kind, name="D", settings=others, bot_ids=[stage.bot_id])
+        with pytest.raises(Invalid):
+            await connections.update(SYSTEM, made.connection.id, settings={field: wrong})
+        held = connections._linked(connections._row(made.connection.id)).secrets
+        assert held.get(field, ()) == ()

@@ -136,3 +136,12 @@ def test_signing_needs_a_secret_and_a_clean_id() -> None:
 def test_new_secrets_are_usable_and_differ() -> None:
     assert len(decode_secret(new_secret())) == 32
     assert new_secret() != new_secret()
+
+
+def test_a_secret_that_is_none_silences_nobody_beside_it() -> None:
+    headers = sign([SECRET], "msg_1", NOW, b"{}")
+    for none in ("", "whsec_not base64!", "whsec_c2hvcnQ=", "wärme"):
+        assert verify([none, SECRET], headers, b"{}", now=NOW) == "msg_1"
+        assert verify([SECRET, none], headers, b"{}", now=NOW) == "msg_1"
+        with pytest.raises(SignatureRejected):
+            verify([none], headers, b"{}", now=NOW)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -46,6 +46,7 @@ class FormField:
     ``secret`` fields are stored encrypted and never shown again; a ``generated`` one is made by Warmline, shown once,
     and can be rotated with an overlap.  One that ``verifies`` what the vendor sends overlaps by itself when another is
     entered: what is on its way was signed with the old one.  ``lowest`` and ``highest`` bound a number.
+    ``fault`` says in a sentence, which must not show the value, what is wrong with a text; "" when nothing is.
     """
 
     name: str
@@ -60,6 +61,7 @@ class FormField:
     secret: bool = False
     generated: bool = False
     verifies: bool = False
+    fault: Callable[[str], str] = lambda _text: ""
 
     def parse(self, value: Any, path: str) -> str | float | bool | None:
         """The typed value; None for "not given" where that is allowed.
@@ -80,7 +82,10 @@ class FormField:
             case FieldKind.CHOICE:
                 return self._choice(value, path)
             case FieldKind.TEXT:
-                return self._text(value, path, LONGEST_TEXT)
+                text = self._text(value, path, LONGEST_TEXT)
+                if fault := self.fault(text):
+                    raise Invalid(f"“{self.label}”: {fault}", path=path, code="shape")
+                return text
 
     def _text(self, value: Any, path: str, longest: int) -> str:
         if not isinstance(value, str):

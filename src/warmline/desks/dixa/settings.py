@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,12 @@ from warmline.platform.typed_json import Typed
 
 API_TOKEN = "api_token"
 WEBHOOK_SECRET = "webhook_secret"
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+
+
+def _fault(secret: str) -> str:
+    return "" if _HEX.fullmatch(secret) else "Dixa's secrets are made of pairs of the digits 0–9 and a–f."
+
 
 FORM = (
     FormField(
@@ -31,6 +38,7 @@ FORM = (
         help="Dixa shows it when you add a webhook with this connection's address: add the connection first, and enter it"
         " then.",
         secret=True,
+        fault=_fault,
     ),
     FormField(
         name="bot_agent_id",

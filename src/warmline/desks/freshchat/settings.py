@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from warmline.desks.freshchat.inbound import read_key
 from warmline.desks.shared.payload_ids import is_id
 from warmline.handover.connection_forms import FieldKind, FormField
 from warmline.handover.payloads import PayloadKind
@@ -14,6 +15,15 @@ from warmline.platform.typed_json import Typed
 
 API_TOKEN = "api_token"
 PUBLIC_KEY = "public_key"
+
+
+def _fault(key: str) -> str:
+    try:
+        read_key(key)
+    except ValueError as error:
+        return f"It cannot be used, {error}."
+    return ""
+
 
 FORM = (
     FormField(
@@ -38,6 +48,7 @@ FORM = (
         " the BEGIN and END.",
         secret=True,
         verifies=True,
+        fault=_fault,
     ),
     FormField(
         name="topic_id",

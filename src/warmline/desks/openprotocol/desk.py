@@ -87,7 +87,8 @@ class OpenDesk:
             return Health(ok=True, sentence="The address answers; it asks for a pause just now (status 429).")
         except DeskError as error:
             return Health(ok=False, sentence=error.detail)
-        for secret in self._sender_secrets():
+        # The newest: a mistyped one from before it counts for a day, and is passed over.
+        for secret in self._sender_secrets()[:1]:
             try:
                 signing.decode_secret(secret)
             except Invalid as error:
@@ -153,7 +154,7 @@ class OpenDesk:
         """One report, signed with the other side's secret.  Raises SignatureRejected, Invalid."""
         try:
             signing.verify(self._sender_secrets(), delivery.headers, delivery.body, now=delivery.received_at)
-        except (signing.SignatureRejected, Invalid) as error:
+        except signing.SignatureRejected as error:
             raise SignatureRejected(error.detail, desk=_DESK, operation="parse") from error
         return parse_report(delivery.body)
 

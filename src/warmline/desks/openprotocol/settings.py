@@ -10,10 +10,21 @@ import msgspec
 from warmline.desks.shared.signed_posts import SIGNING_FIELD
 from warmline.handover.connection_forms import LADDER_OF_WIDGET, FieldKind, FormField
 from warmline.handover.payloads import PayloadKind
+from warmline.kernel.errors import Invalid
+from warmline.platform.signing import decode_secret
 
 SENDER_SECRET = "sender_secret"
 AVAILABILITY_TIMEOUT_S = 3.0
 AVAILABILITY_KEPT_MS = 10_000
+
+
+def _fault(secret: str) -> str:
+    try:
+        decode_secret(secret)
+    except Invalid as error:
+        return error.detail
+    return ""
+
 
 FORM = (
     FormField(
@@ -30,6 +41,7 @@ FORM = (
         " When you enter another one, the old one counts for a day more.",
         secret=True,
         verifies=True,
+        fault=_fault,
     ),
     FormField(
         name="ask_availability",
