@@ -181,8 +181,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Say something else only when it holds after a crash too, when all that was in memory is gone."""
     text_limit: int | None = None
     """Longest message text in characters that the vendor documents; None when it documents none."""
-    contact: str = "the maintainers of Warmline (CONTRIBUTING.md says how to reach them)"
-    """Who looks after this desk, and gets the diagnostics file when something is wrong with it."""
+    contact: str = "whoever gave you this desk, for its manifest names nobody"
+    """Who looks after this desk, and gets the diagnostics file when something is wrong with it: the end of a sentence."""
     setup: tuple[str, ...] = ()
     """What to do, in order, to connect it: the steps of its guide."""
 
