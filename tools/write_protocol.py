@@ -48,12 +48,6 @@ _MORE: Mapping[str, Any] = {
             {"required": ["files"], "properties": {"files": {"minItems": 1}}},
         ]
     },
-    "from-bot.message": {
-        "anyOf": [
-            {"required": ["text"], "properties": {"text": {"minLength": 1}}},
-            {"required": ["attachments"], "properties": {"attachments": {"type": "array", "minItems": 1}}},
-        ]
-    },
 }
 _SENT = ("event.", "to-bot.")
 

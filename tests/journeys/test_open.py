@@ -22,6 +22,7 @@ from warmline.accounts.access import SYSTEM
 from warmline.conformance.rigs.open import OpenRig
 from warmline.conversations.events import HandoverRungFailed
 from warmline.kernel.clock import SystemClock
+from warmline.kernel.ids import uuid7
 from warmline.platform.signing import new_secret, sign, verify
 from warmline.simulators.script import Kind
 
@@ -369,12 +370,39 @@ async def test_two_that_hand_over_at_once_mean_one_conversation(shared_house: St
         assert [one.type for one in events].count("handover.requested") == 1
 
 
+async def test_what_means_nothing_here_is_taken_and_changes_nothing(shared_house: Stage) -> None:
+    async with handing(shared_house) as at:
+        nothing: tuple[dict[str, Any], ...] = (
+            {"type": "trace", "label": "Turn", "value": {"text": 5}},
+            {"type": "conversationUpdate", "id": "u-1", "membersAdded": [{"id": "u-7"}], "conversation": None},
+            {"type": "invoke", "id": 7, "attachments": "none"},
+            {"type": "event", "name": "handoff.something"},
+            {"type": "event"},
+            {"type": "message", "text": None},
+            {"type": "message", "text": " ", "attachments": [{"contentType": "application/vnd.card", "content": {}}]},
+        )
+        for known in (None, await at.initiate()):
+            for activity in nothing:
+                status, answer = await at.post(**activity)
+                told = activity.get("id")
+                assert (status, answer) == (200, {"id": told if told == "u-1" else "", "conversation_id": None})
+            if known is not None:
+                assert await lines(at.stage, known, "visitor") == ["My card is gone"]
+        url = f"{at.stage.base}/api/v1/connections/{uuid7()}/activities"
+        headers = {"Authorization": f"Bearer {at.stage.v1_key}"}
+        async with at.stage.http.post(url, json={"type": "trace"}, headers=headers) as reply:
+            assert reply.status == 404
+
+
 async def test_what_is_no_handoff_is_refused_with_its_field(shared_house: Stage) -> None:
     async with handing(shared_house) as at:
         for activity, path in (
-            ({"type": "event", "name": "handoff.something"}, "$.name"),
-            ({"type": "invoke"}, "$.type"),
-            ({"type": "message"}, "$.text"),
+            ({}, "$.type"),
+            ({"type": None}, "$.type"),
+            ({"type": "message", "text": 5}, "$.text"),
+            ({"type": "typing", "conversation": None}, "$.conversation"),
+            ({"type": "endOfConversation", "conversation": {"id": ""}}, "$.conversation.id"),
+            (INITIATE | {"attachments": [{"contentUrl": 5}]}, "$.attachments[0].contentUrl"),
             (
                 INITIATE | {"attachments": [{"name": "Transcript", "content": {"lines": []}}]},
                 "$.attachments[0].content",

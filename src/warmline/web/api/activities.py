@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 import structlog
@@ -25,6 +25,7 @@ from warmline.kernel.errors import Invalid, WarmlineError
 from warmline.kernel.ids import uuid7
 from warmline.web.api.door import Call
 from warmline.web.api.values import Output, check_id
+from warmline.web.problems import explain
 
 log = structlog.get_logger(__name__)
 
@@ -108,9 +109,9 @@ class Initiate(Activity, frozen=True, kw_only=True, tag="event"):
 
 
 class VisitorMessage(Activity, frozen=True, kw_only=True, tag="message"):
-    """What the visitor says while the handoff lasts: a text, files, or both."""
+    """What the visitor says while the handoff lasts: a text, files, or both.  One with neither changes nothing."""
 
-    text: Annotated[str, Meta(max_length=MAX_TEXT)] = ""
+    text: Annotated[str, Meta(max_length=MAX_TEXT)] | None = None
     attachments: tuple[ActivityAttachment, ...] | None = None
 
 
@@ -123,13 +124,43 @@ class EndOfConversation(Activity, frozen=True, kw_only=True, tag="endOfConversat
 
 
 ActivityWanted = Initiate | VisitorMessage | VisitorTypes | EndOfConversation
+_KNOWN = frozenset({"message", "typing", "endOfConversation"})
+_INITIATE = "handoff.initiate"
+
+
+class ActivityPosted(msgspec.Struct, frozen=True, kw_only=True):
+    """An activity of any type.
+
+    The event `handoff.initiate`, `message`, `typing` and `endOfConversation` have an effect, and are held to their schemas
+    in the open handover protocol. All others are taken and change nothing.
+    """
+
+    type: str
+    name: Any = msgspec.UNSET
+    conversation: Any = msgspec.UNSET
+    id: Any = msgspec.UNSET
+    locale: Any = msgspec.UNSET
+    from_: Any = msgspec.field(name="from", default=msgspec.UNSET)
+    value: Any = msgspec.UNSET
+    text: Any = msgspec.UNSET
+    attachments: Any = msgspec.UNSET
+
+    def wanted(self) -> ActivityWanted | None:
+        """The activity in its own form, None for one that means nothing here.  Raises Invalid."""
+        if self.type not in _KNOWN and not (self.type == "event" and self.name == _INITIATE):
+            return None
+        try:
+            # The union is no class, which convert() takes as well as one.
+            return cast("ActivityWanted", msgspec.convert(msgspec.to_builtins(self), cast("Any", ActivityWanted)))
+        except msgspec.ValidationError as error:
+            raise explain(str(error)) from None
 
 
 class ActivityTaken(Output, frozen=True, kw_only=True):
-    """The activity's id, and the id of the conversation here."""
+    """The activity's id, and the id of the conversation here; null for an activity that means nothing here."""
 
     id: str
-    conversation_id: str
+    conversation_id: str | None
 
 
 @post(
@@ -140,13 +171,23 @@ class ActivityTaken(Output, frozen=True, kw_only=True):
     status_code=200,
     opt=_WRITE,
 )
-async def post_activity(call: Call, connection_id: FromPath[str], data: JSONBody[ActivityWanted]) -> ActivityTaken:
+async def post_activity(call: Call, connection_id: FromPath[str], data: JSONBody[ActivityPosted]) -> ActivityTaken:
     """The event `handoff.initiate` of Microsoft's protocol begins it; `handoff.status` goes to the connection's address.
 
     While it lasts, post the visitor's messages here as well. 409 `closed` once the bot has the conversation again.
+    Activities and events of other names, and messages without text and files, are answered in the same way and change nothing.
     """
-    handoffs, actor, ref = call.at.handoffs, call.who.actor, data.conversation.id
     check_id(connection_id, "connection")
+    wanted = data.wanted()
+    if wanted is None or (isinstance(wanted, VisitorMessage) and not _text(wanted)):
+        call.at.connections.get(connection_id)
+        return ActivityTaken(id=data.id if isinstance(data.id, str) else "", conversation_id=None)
+    return ActivityTaken(id=wanted.id or "", conversation_id=await _take(call, connection_id, wanted))
+
+
+async def _take(call: Call, connection_id: str, data: ActivityWanted) -> str:
+    """What it means for the conversation, whose id is answered."""
+    handoffs, actor, ref = call.at.handoffs, call.who.actor, data.conversation.id
     key = _key(connection_id, data)
     match data:
         case Initiate():
@@ -167,7 +208,7 @@ async def post_activity(call: Call, connection_id: FromPath[str], data: JSONBody
             await call.at.conversations.typing(found, "visitor", on=True)
         case EndOfConversation():
             found = await handoffs.end(connection_id, ref, actor=actor)
-    return ActivityTaken(id=data.id or "", conversation_id=found)
+    return found
 
 
 def _key(connection_id: str, data: ActivityWanted) -> IdempotencyKey | None:
@@ -181,12 +222,11 @@ def _key(connection_id: str, data: ActivityWanted) -> IdempotencyKey | None:
 
 
 def _text(data: VisitorMessage) -> str:
+    """What the visitor says, "" for nothing."""
     links = [(one.name or "", one.content_url or "") for one in data.attachments or ()]
-    lines = [data.text, *(f"{name}: {url}" if name else url for name, url in links if _ADDRESS.match(url))]
+    lines = [data.text or "", *(f"{name}: {url}" if name else url for name, url in links if _ADDRESS.match(url))]
     text = _INVISIBLE.sub("", "\n".join(line for line in lines if line))
-    if not text.strip():
-        raise Invalid("A message has a text, or files at an http or https address.", path="$.text", code="empty")
-    return text[:MAX_TEXT]
+    return text[:MAX_TEXT] if text.strip() else ""
 
 
 async def _lines(call: Call, data: Initiate) -> Sequence[c.HandedLine]:
