@@ -139,9 +139,7 @@ class ThreadWorker(Follower):
             self._held.ref = None
 
     async def _work(self) -> None:
-        if self._takes_over:
-            await self._catch_up()
-            self._in_doubt = self._seen
+        await self._take_over()
         while self._phase != "done":
             if self._around.fence() is None:
                 return
@@ -156,6 +154,11 @@ class ThreadWorker(Follower):
             else:
                 self._wake.clear()
                 await self._wait(None)
+
+    async def _take_over(self) -> None:
+        if self._takes_over:
+            await self._catch_up()
+            self._in_doubt = self._seen
 
     async def _wait(self, seconds: float | None) -> None:
         await woken(self._wake, seconds)
