@@ -119,7 +119,11 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Browser tests that did not run are listed where nobody overlooks them."""
+    """Browser tests that did not run are listed where nobody overlooks them; failed ones in a file, for who asks for it."""
+    wanted = os.environ.get("WARMLINE_TEST_FAILED")
+    if wanted and not hasattr(terminalreporter.config, "workerinput"):
+        bad = [one.nodeid for kind in ("failed", "error") for one in terminalreporter.stats.get(kind, [])]
+        Path(wanted).write_text("".join(f"{nodeid}\n" for nodeid in dict.fromkeys(bad)), encoding="utf-8")
     skipped = [
         report.nodeid
         for report in terminalreporter.stats.get("skipped", [])
