@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from tests.support.node import Stage, staged
+from tests.support.node import Stage, guest, staged
 from tests.support.pair import StorePair
 
+from warmline.accounts.access import SYSTEM
+from warmline.conformance.registry import load_rig
 from warmline.conversations.events import VisitorErased
 from warmline.conversations.kind import CONVERSATION
 from warmline.handover import inbox as inbox_module
@@ -92,6 +94,21 @@ async def test_what_comes_before_the_thread_is_known_waits_for_it(pair: StorePai
         hold.set()
         await until_settled(stage, 2)
         assert await agent_lines(stage, conversation) == ["I was quick"]
+
+
+@pytest.mark.parametrize("kind", ["oracle", "salesforce", "salesforce_legacy", "builtin"])
+async def test_where_nobody_reports_there_is_nothing_to_post_to(shared_house: Stage, kind: str) -> None:
+    async with guest(shared_house) as stage, load_rig(kind).running() as rig:
+        settings = {} if kind == "builtin" else dict(rig.settings)
+        made = await stage.node.connections.create(
+            SYSTEM, kind=kind, name="Listened to", settings=settings, bot_ids=[stage.bot_id]
+        )
+        answers = []
+        for place in (made.connection.id, uuid7()):
+            async with stage.http.post(f"{stage.base}/in/{place}", json={"a": 1}) as reply:
+                answers.append((reply.status, await reply.json()))
+        assert answers[0][0] == 404
+        assert answers[0] == answers[1]
 
 
 async def test_a_wrong_signature_is_refused_and_nothing_is_kept(pair: StorePair) -> None:

@@ -32,6 +32,7 @@ from warmline.handover.port import (
     QueueMoved,
     SignatureRejected,
     ThreadTransferred,
+    Unsupported,
 )
 from warmline.journal.consumers import TransactionalConsumer
 from warmline.journal.journal import Journal
@@ -65,6 +66,7 @@ _PAGE = 100
 _POLL_S = 1.0
 _REF_LENGTH = 200
 _CONTEXT = "inbox"
+_NOBODY = "There is no such connection."
 
 
 class Inbox:
@@ -85,11 +87,14 @@ class Inbox:
         """
         try:
             desk = self._desk(connection_id)
-        except Conflict:
-            raise NotFound("There is no such connection.") from None
+        except (NotFound, Conflict):
+            raise NotFound(_NOBODY) from None
         try:
             reply = desk.reply(delivery) if isinstance(desk, Answers) else None
             events = desk.parse(delivery)
+        except Unsupported:
+            # Nobody can report here, whoever it is: that is no fault of the vendor's.
+            raise NotFound(_NOBODY) from None
         except SignatureRejected:
             self.rejected[connection_id] += 1
             raise

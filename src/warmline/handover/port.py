@@ -248,7 +248,9 @@ class Desk(Protocol):
         """Tell the desk that this rung is over.  Safe to repeat."""
 
     def parse(self, delivery: InboundDelivery) -> Sequence[DeskEvent]:
-        """What a delivery says.  Pure.  Raises SignatureRejected, or kernel.errors.Invalid with the path."""
+        """What a delivery says.  Pure.  Raises SignatureRejected, or kernel.errors.Invalid with the path;
+        Unsupported for a desk whose vendor reports nothing by itself.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from warmline.handover.port import (
     OutboundMessage,
     QueueRef,
     Receipt,
-    SignatureRejected,
+    Unsupported,
 )
 
 QUEUE = QueueRef(ref=None, bot_id="b")
@@ -56,5 +56,5 @@ async def test_a_thread_is_the_conversation_itself_and_nothing_is_carried() -> N
 
 
 def test_nobody_reports_to_it_from_outside() -> None:
-    with pytest.raises(SignatureRejected):
+    with pytest.raises(Unsupported):
         desk(1).parse(InboundDelivery(headers={}, body=b"{}", query={}, received_at=0))

@@ -19,8 +19,8 @@ from warmline.handover.port import (
     Outbound,
     QueueRef,
     Receipt,
-    SignatureRejected,
     Thread,
+    Unsupported,
 )
 
 _MANIFEST = Manifest.load(Path(__file__).with_name("manifest.toml"))
@@ -79,8 +79,8 @@ class BuiltinDesk:
         """Nothing to tell: the console sees the same stream."""
 
     def parse(self, delivery: InboundDelivery) -> Sequence[DeskEvent]:  # noqa: ARG002 - never legitimate
-        """Nobody delivers to this desk from outside.  Raises SignatureRejected."""
-        raise SignatureRejected("The built-in desk takes no deliveries.", desk=_MANIFEST.key, operation="parse")
+        """Nobody delivers to this desk from outside.  Raises Unsupported."""
+        raise Unsupported("The built-in desk takes no deliveries.", desk=_MANIFEST.key, operation="parse")
 
 
 def builtin_kind(agents_online: AgentsOnline) -> DeskKind:

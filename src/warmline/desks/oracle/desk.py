@@ -185,9 +185,9 @@ class OracleDesk:
             log.info("oracle.close_refused", thread=thread.ref, status=error.vendor_status)
 
     def parse(self, delivery: InboundDelivery) -> Sequence[DeskEvent]:
-        """Oracle sends nothing by itself."""
+        """Oracle sends nothing by itself.  Raises Unsupported."""
         del delivery
-        raise Refused("Oracle is asked for news; it has nothing to report here.", desk=DESK, operation="parse")
+        raise Unsupported("Oracle is asked for news; it has nothing to report here.", desk=DESK, operation="parse")
 
     # -- inside --------------------------------------------------------------------------------------------------
 

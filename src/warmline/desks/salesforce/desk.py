@@ -38,7 +38,6 @@ from warmline.handover.port import (
     QueueRef,
     Receipt,
     Refused,
-    SignatureRejected,
     Thread,
     Unsupported,
     VisitorLine,
@@ -296,9 +295,9 @@ class SalesforceDesk:
         )
 
     def parse(self, delivery: InboundDelivery) -> Sequence[DeskEvent]:
-        """Nobody delivers to this desk.  Raises SignatureRejected."""
+        """Nobody delivers to this desk.  Raises Unsupported."""
         del delivery
-        raise SignatureRejected("Enhanced Chat sends no deliveries; it is listened to.", desk=DESK, operation="parse")
+        raise Unsupported("Enhanced Chat sends no deliveries; it is listened to.", desk=DESK, operation="parse")
 
     # -- tokens --------------------------------------------------------------------------------------------------
 

@@ -33,7 +33,6 @@ from warmline.handover.port import (
     QueueRef,
     Receipt,
     Refused,
-    SignatureRejected,
     Thread,
     Unreachable,
     Unsupported,
@@ -185,9 +184,9 @@ class LiveAgentDesk:
             return Polled(events, msgspec.to_builtins(here), done=True)
 
     def parse(self, delivery: InboundDelivery) -> Sequence[DeskEvent]:
-        """Nobody delivers to this desk.  Raises SignatureRejected."""
+        """Nobody delivers to this desk.  Raises Unsupported."""
         del delivery
-        raise SignatureRejected("Live Agent sends no deliveries; it is polled.", desk=DESK, operation="parse")
+        raise Unsupported("Live Agent sends no deliveries; it is polled.", desk=DESK, operation="parse")
 
     # -- inside --------------------------------------------------------------------------------------------------
 
