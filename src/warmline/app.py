@@ -39,6 +39,7 @@ from warmline.desks.customcrm.inbound import AgentEventBody, parse_agent_event
 from warmline.desks.registry import desk_kinds
 from warmline.deskwork.queue import DeskQueue
 from warmline.deskwork.service import DeskWork
+from warmline.handover.connection_alerts import ConnectionAlerts
 from warmline.handover.connection_watch import check_all, failing
 from warmline.handover.connections import Connections
 from warmline.handover.converse import Converse
@@ -144,6 +145,17 @@ class Node:
         kinds = desk_kinds(outgoing=self.outgoing, clock=clock, agents_online=self.presence.agents_online)
         self.connections = Connections(journal, self.keyring, bus, clock, kinds)
         await self._started(self.connections)
+        # Every process notes failures, so every one tells of those that it notes.
+        alerts = ConnectionAlerts(
+            journal,
+            self.connections,
+            self.outgoing,
+            clock,
+            url=s.alert_url,
+            secret=s.alert_secret,
+            public_url=s.public_url,
+        )
+        await self._started(alerts)
         self.deadlines = Deadlines(
             answer_within_s=s.answer_within_s,
             connect_within_s=s.connect_within_s,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -10,6 +10,19 @@ import sqlalchemy as sa
 
 from warmline.handover.port import Health
 from warmline.handover.tables import connection_bots, connections
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """Telling people outside that a connection fails since ``since``, or that it is ``well`` again.  Milliseconds, 0: not yet.
+
+    ``begun`` is when somebody last set out to tell it, for the ``rounds``-th time; ``told`` is when it was taken.
+    """
+
+    since: int
+    well: bool = False
+    begun: int = 0
+    rounds: int = 0
+    told: int = 0
 
 
 class HealthNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +36,7 @@ class HealthNote(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     since: int = 0
     seen_by: str = ""
+    alert: Alert | None = None
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +67,26 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 def note_of(health: Health, before: HealthNote | None, now: int) -> HealthNote:
     """What is remembered of ``health``.  Still the same trouble, perhaps in other words, is not told anybody again."""
-    note = HealthNote(ok=health.ok, sentence=health.sentence, at=now, since=0 if health.ok else now)
+    note = HealthNote(
+        ok=health.ok,
+        sentence=health.sentence,
+        at=now,
+        since=0 if health.ok else now,
+        alert=_alert_after(health, before, now),
+    )
     if health.ok or before is None or before.ok:
         return note
     return msgspec.structs.replace(note, since=before.since or before.at, seen_by=before.seen_by)
+
+
+def _alert_after(health: Health, before: HealthNote | None, now: int) -> Alert | None:
+    known = before.alert if before else None
+    if before is None or before.ok:
+        return known if health.ok else Alert(since=now)
+    if not health.ok:
+        return known
+    # Nobody needs to hear of the end of what he never heard of.
+    return Alert(since=known.since, well=True) if known and known.begun else None
 
 
 def load_all(conn: sa.Connection) -> list[Row]:
@@ -96,10 +126,45 @@ def update(conn: sa.Connection, shown: Connection, sealed: str) -> None:
     _insert_bots(conn, shown)
 
 
-def update_health(conn: sa.Connection, connection_id: str, health: HealthNote) -> None:
-    """Only the health: the desk stays as it is."""
-    text = msgspec.json.encode(health).decode()
-    conn.execute(sa.update(connections).where(connections.c.id == connection_id).values(health=text))
+def note_health(conn: sa.Connection, connection_id: str, health: Health, now: int) -> HealthNote | None:
+    """Write what is remembered of ``health``; None when there is no such connection."""
+
+    def noted(before: HealthNote | None) -> HealthNote:
+        return note_of(health, before, now)
+
+    return _change_health(conn, connection_id, noted)
+
+
+def note_seen(conn: sa.Connection, connection_id: str, actor: str) -> bool:
+    """Somebody knows that it fails; False when it does not, or when somebody has said so before."""
+
+    def seen(note: HealthNote | None) -> HealthNote | None:
+        fails = note is not None and not note.ok and not note.seen_by
+        return msgspec.structs.replace(note, seen_by=actor) if note and fails else None
+
+    return _change_health(conn, connection_id, seen) is not None
+
+
+def change_alert(conn: sa.Connection, connection_id: str, change: Callable[[Alert], Alert | None]) -> HealthNote | None:
+    """Write what ``change`` makes of the alert; None when it makes nothing, or there is no alert."""
+
+    def changed(note: HealthNote | None) -> HealthNote | None:
+        alert = change(note.alert) if note and note.alert else None
+        return msgspec.structs.replace(note, alert=alert) if note and alert else None
+
+    return _change_health(conn, connection_id, changed)
+
+
+def _change_health(
+    conn: sa.Connection, connection_id: str, change: Callable[[HealthNote | None], HealthNote | None]
+) -> HealthNote | None:
+    # On the row as it is now: two nodes may notice the same failure, and tell of it once.
+    row = find_row(conn, connection_id)
+    note = change(row.shown.health) if row else None
+    if note is not None:
+        text = msgspec.json.encode(note).decode()
+        conn.execute(sa.update(connections).where(connections.c.id == connection_id).values(health=text))
+    return note
 
 
 def _insert_bots(conn: sa.Connection, shown: Connection) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,6 +17,7 @@ from warmline.accounts import access, audit
 from warmline.accounts.access import Principal
 from warmline.handover import connection_secrets
 from warmline.handover import connection_store as store
+from warmline.handover.connection_checks import check_bots, check_ladder, check_name, check_secrets
 from warmline.handover.connection_forms import parse_form
 from warmline.handover.connection_store import Connection, HealthNote
 from warmline.handover.desk_kinds import DeskKind, Linked, Secret
@@ -38,12 +37,8 @@ CHANGED = "connections.changed"
 """Bus subject: a node changed a connection, so every node loads them again."""
 
 REFRESH_S = 2.0
-NAME_LENGTH = 200
-MOST_BOTS = 200
 MAX_OVERLAP_S = 30 * DAY // SECOND
 VENDOR_OVERLAP_MS = DAY  # a vendor's old webhook secret counts so long beside a new one: vendors repeat for hours
-
-_BOT_ID = re.compile(r"[0-9a-f]{24}")
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +68,7 @@ class Connections:
         self.kinds = kinds
         self._rows: dict[str, store.Row] = {}
         self._desks: dict[str, tuple[store.Row, Desk]] = {}
+        self.health_noted = asyncio.Event()  # by this node: somebody may have to be told
         self._wake = asyncio.Event()
         self._loading = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -143,15 +139,16 @@ class Connections:
         access.connections.check_write(who)
         desk_kind = self._kind(kind)
         values, given = parse_form(desk_kind.form, settings, base="$.settings")
-        _check_secrets(desk_kind, given.keys())
+        check_secrets(desk_kind, given.keys())
         desk_kind.check_settings(values)
+        await check_ladder(self._journal, values)
         now = self._clock.now()
         shown = Connection(
             id=uuid7(),
             kind=kind,
-            name=_check_name(name),
+            name=check_name(name),
             settings=values,
-            bot_ids=_check_bots(bot_ids),
+            bot_ids=check_bots(bot_ids),
             created_at=now,
             updated_at=now,
         )
@@ -180,6 +177,7 @@ class Connections:
     ) -> Connection:
         """Change what is given; settings not named and secrets left empty stay.  Raises Forbidden, NotFound, Invalid."""
         access.connections.check_write(who)
+        await check_ladder(self._journal, settings or {})
         now = self._clock.now()
 
         def change(row: store.Row) -> tuple[Connection, str]:
@@ -196,9 +194,9 @@ class Connections:
                     sealed = connection_secrets.seal(self._keyring, connection_id, secrets)
             changed = msgspec.structs.replace(
                 row.shown,
-                name=row.shown.name if name is None else _check_name(name),
+                name=row.shown.name if name is None else check_name(name),
                 settings=values,
-                bot_ids=row.shown.bot_ids if bot_ids is None else _check_bots(bot_ids),
+                bot_ids=row.shown.bot_ids if bot_ids is None else check_bots(bot_ids),
             )
             return changed, sealed
 
@@ -321,23 +319,21 @@ class Connections:
         """``who`` knows that it fails: nobody is told again until it has been well.  Raises Forbidden, NotFound."""
         access.connections.check_write(who)
         known = self.get(connection_id)
-        if known.health is None or known.health.ok or known.health.seen_by:
-            return
-        seen = msgspec.structs.replace(known.health, seen_by=who.actor)
 
         def write(conn: sa.Connection) -> None:
-            store.update_health(conn, connection_id, seen)
-            self._record(conn, who, "connection.failure_seen", known)
+            if store.note_seen(conn, connection_id, who.actor):
+                self._record(conn, who, "connection.failure_seen", known)
 
         await self._journal.write(write)
         await self._changed()
 
     async def _write_health(self, connection_id: str, health: Health) -> None:
-        note = store.note_of(health, self.get(connection_id).health, self._clock.now())
-        if note.since == note.at:
+        now = self._clock.now()
+        note = await self._journal.write(lambda conn: store.note_health(conn, connection_id, health, now))
+        if note is not None and note.since == note.at:
             log.warning("a connection fails", connection=connection_id, why=health.sentence)
-        await self._journal.write(lambda conn: store.update_health(conn, connection_id, note))
         await self._changed()
+        self.health_noted.set()
 
     def _reseal(self, conn: sa.Connection, connection_id: str) -> None:
         row = store.find_row(conn, connection_id)
@@ -376,25 +372,3 @@ _Change = Callable[[store.Row], tuple[Connection, str]]
 
 def _same_desk(one: store.Row, other: store.Row) -> bool:
     return one.shown.updated_at == other.shown.updated_at and one.sealed == other.sealed
-
-
-def _check_name(name: str) -> str:
-    text = name.strip()
-    if not text or len(text) > NAME_LENGTH or not text.isprintable():
-        raise Invalid(f"A name has 1 to {NAME_LENGTH} visible characters.", path="$.name", code="name")
-    return text
-
-
-def _check_bots(bot_ids: Sequence[str]) -> tuple[str, ...]:
-    if len(bot_ids) > MOST_BOTS:
-        raise Invalid(f"A connection serves at most {MOST_BOTS} bots.", path="$.bot_ids", code="too_many")
-    for number, bot_id in enumerate(bot_ids):
-        if not _BOT_ID.fullmatch(bot_id):
-            raise Invalid("A bot id has 24 hexadecimal digits.", path=f"$.bot_ids[{number}]", code="bot_id")
-    return tuple(sorted(set(bot_ids)))
-
-
-def _check_secrets(kind: DeskKind, given: AbstractSet[str]) -> None:
-    for one in kind.form:
-        if one.secret and one.required and not one.generated and one.name not in given:
-            raise Invalid(f"“{one.label}” is needed.", path=f"$.settings.{one.name}", code="empty")

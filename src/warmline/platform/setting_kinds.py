@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from warmline.kernel.errors import Invalid
+from warmline.platform.signing import decode_secret
+
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 _MEDIA_TYPE = re.compile(r"[a-z*]+/[a-z0-9.+*-]+")
@@ -153,6 +156,21 @@ def command() -> Kind:
         return line
 
     return Kind("command", "a program and its arguments, or empty", read)
+
+
+def signing_secret() -> Kind:
+    """A secret of Standard Webhooks, or nothing."""
+
+    def read(value: Any) -> str:
+        secret = _one_line(value)
+        try:
+            if secret:
+                decode_secret(secret)
+        except Invalid as error:
+            raise ValueError(value) from error
+        return secret
+
+    return Kind("signing secret", "whsec_ and base64 of 24 to 64 bytes, or empty", read)
 
 
 def _list(value: Any, read_one: Callable[[str], str]) -> tuple[str, ...]:
