@@ -353,13 +353,29 @@ async def test_a_visitor_who_leaves_the_bot_is_taken_from_the_queue(shared_house
 async def test_a_connection_that_names_no_ladder_takes_no_handoff(shared_house: Stage) -> None:
     async with handing(shared_house) as at:
         connections = at.stage.node.connections
-        for widget, code in (("", "no_ladder"), ("01a1ff3d-1cae-7038-b83f-91bbdb2baee0", "no_ladder")):
-            await connections.update(SYSTEM, at.connection_id, settings={"ladder_of_widget": widget})
-            status, answer = await at.post(**INITIATE)
-            assert (status, answer["code"]) == (409, code)
+        await connections.update(SYSTEM, at.connection_id, settings={"ladder_of_widget": ""})
+        status, answer = await at.post(**INITIATE)
+        assert (status, answer["code"]) == (409, "no_ladder")
         await connections.disable(SYSTEM, at.connection_id)
         status, answer = await at.post(**INITIATE)
         assert (status, answer["code"]) == (409, "connection_disabled")
+
+
+async def test_a_ladder_of_no_widget_is_refused_when_it_is_entered(shared_house: Stage) -> None:
+    async with handing(shared_house) as at:
+        address = f"{at.stage.base}/api/v1/connections"
+        headers = {"Authorization": f"Bearer {at.stage.v1_key}"}
+        for wrong in ("nope", str(uuid7()), "a\0b", 5):
+            settings = {"url": at.bot.url, "ladder_of_widget": wrong}
+            made = {"kind": "open", "name": "Otto", "settings": settings}
+            for method, url, body in (
+                ("POST", address, made),
+                ("PATCH", f"{address}/{at.connection_id}", {"settings": settings}),
+            ):
+                async with at.stage.http.request(method, url, json=body, headers=headers) as reply:
+                    problem = await reply.json()
+                    assert (reply.status, problem.get("path")) == (400, "$.settings.ladder_of_widget"), problem
+        assert at.stage.node.connections.get(at.connection_id).settings["ladder_of_widget"] == at.stage.widget_id
 
 
 async def test_two_that_hand_over_at_once_mean_one_conversation(shared_house: Stage) -> None:

@@ -115,6 +115,11 @@ def check_origin(text: str, path: str) -> str:
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != standard else "")
 
 
+def is_widget(conn: sa.Connection, widget_id: str) -> bool:
+    """Whether there is a widget of this id, switched off or not."""
+    return conn.execute(sa.select(widgets.c.id).where(widgets.c.id == widget_id)).first() is not None
+
+
 class Widgets:
     """Stored widgets, cached in memory; every node drops its cache when one changes."""
 

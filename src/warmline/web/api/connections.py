@@ -10,8 +10,9 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from warmline.accounts.access import Scope
+from warmline.handover.connection_checks import MOST_BOTS
 from warmline.handover.connection_forms import FormField
-from warmline.handover.connections import MOST_BOTS, Connection
+from warmline.handover.connections import Connection
 from warmline.handover.desk_kinds import DeskKind
 from warmline.handover.port import Capabilities
 from warmline.web.api.door import Call, Repeat

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
+from warmline.handover.connection_checks import check_name
 from warmline.handover.connection_forms import FieldKind, FormField
-from warmline.handover.connections import NAME_LENGTH, Connection
+from warmline.handover.connections import Connection
 from warmline.handover.desk_kinds import DeskKind
-from warmline.kernel.errors import Invalid
 from warmline.web.console.forms import Form
 
 WIRED = frozenset({"customcrm"})
@@ -55,19 +55,13 @@ def checked(kind: DeskKind, form: Form, known: Connection | None = None) -> Form
         field for field in kind.form if not field.generated and not (known and field.secret and not given[field.name])
     ]
     form = form.checked(
-        lambda: _check_name(form.text("name")),
+        lambda: check_name(form.text("name")),
         *(partial(field.parse, given[field.name], f"$.{_name(field)}") for field in asked),
     )
     if form.errors:
         return form
     values = {field.name: field.parse(given[field.name], "$") for field in asked if not field.secret}
     return form.checked(lambda: kind.check_settings(values))
-
-
-def _check_name(name: str) -> None:
-    text = name.strip()
-    if not text or len(text) > NAME_LENGTH or not text.isprintable():
-        raise Invalid(f"A name has 1 to {NAME_LENGTH} visible characters.", path="$.name", code="name")
 
 
 def generated(kind: DeskKind) -> list[FormField]:
