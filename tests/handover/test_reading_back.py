@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.handover.test_parts_resumed import ROW
 
 from warmline.conversations import events as e
 from warmline.desks.dixa.desk import DixaDesk
-from warmline.handover import thread_store as store
 from warmline.handover.port import (
     DeskEvent,
     Outbound,
@@ -28,18 +28,6 @@ from warmline.kernel.clock import ManualClock
 from warmline.kernel.errors import Unavailable
 from warmline.platform.breaker import Breaker, BreakerPolicy
 
-ROW = store.new_thread(
-    kind="rung",
-    conversation_id="c",
-    handover_id="h",
-    rung=0,
-    owner_epoch=2,
-    connection_id="x",
-    bot_id="b",
-    cursor=10,
-    ref="t",
-    phase="open",
-)
 FIRST = 11
 """Its seq; each line is said a second after the one before, and the vendor dates what it got by its own clock."""
 ARRIVED_AT = 900_000
