@@ -18,9 +18,10 @@ _KEPT = frozenset({b"allow", b"retry-after"})
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """What a page says of a problem.  ``reference`` finds the failure in the log."""
+    """What a page says of a problem; ``code`` is the error's.  ``reference`` finds the failure in the log."""
 
     status: int
+    code: str = ""
     detail: str = ""
     reference: str = ""
 

@@ -11,6 +11,10 @@ from tests.web.console.desk_agent import signed_in
 from tests.web.console.test_admission import check_policy
 
 from warmline.accounts.model import Role
+from warmline.conversations.attachment_links import AttachmentLinks
+from warmline.conversations.events import Attachment
+from warmline.kernel.clock import ManualClock
+from warmline.kernel.ids import uuid7
 from warmline.web.error_pages import wants_page
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
@@ -40,6 +44,25 @@ async def test_a_browser_gets_a_page_where_nothing_is(stage: Stage, path: str) -
     assert headers["cache-control"] == "no-store"
     assert "set-cookie" not in headers
     check_policy(path, text, headers)
+
+
+async def test_a_file_link_that_is_over_says_so(stage: Stage) -> None:
+    long_ago = AttachmentLinks(stage.node.keyring, ManualClock(), public_url=stage.base, days=7)
+    file = Attachment(id=uuid7(), name="lamp.png", media_type="image/png", size=1)
+    path = long_ago.shown(file)
+    status, text, headers = await ask(stage, path)
+    assert (status, headers["content-type"]) == (403, "text/html; charset=utf-8")
+    assert "<title>This link has expired" in text
+    assert "<h3>This link has expired</h3>" in text
+    assert "Open the conversation again for a new one." in text
+    assert "This is not yours to open" not in text
+    assert "To the start" not in text, "an account would not help"
+    check_policy(path, text, headers)
+    _status, forged, _headers = await ask(stage, path + "x")
+    assert "<h3>This link does not work</h3>" in forged
+    _status, problem, headers = await ask(stage, path, accept="application/json")
+    assert headers["content-type"] == "application/problem+json"
+    assert '"code":"link_expired"' in problem
 
 
 async def test_it_tells_nobody_who_is_signed_in(stage: Stage) -> None:
