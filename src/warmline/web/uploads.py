@@ -18,7 +18,10 @@ from warmline.web.security import header
 NAME_HEADER = "x-file-name"
 _LONGEST_NAME = 2_000
 _PATIENCE_S = 30.0
-_DRAIN_S = 5.0
+"""Between two pieces; and so long altogether for whoever sends more slowly than this:"""
+_LEAST_BYTES_PER_S = 16_384
+_DRAIN_S = 20.0
+_DRAIN_BYTES = 256 * 1024 * 1024
 
 
 class UploadedFile(Struct, frozen=True, kw_only=True):
@@ -59,23 +62,31 @@ class Upload:
         self._limit = limit
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body.  Raises Invalid when its sender goes away or stands still, TooLarge for one announced as too large."""
+        """The body.
+
+        Raises Invalid when its sender goes away, stands still or dawdles, TooLarge for one announced as too large.
+        """
         if self._announced_too_large:
             raise too_large(self._limit)
+        # Only what is waited for the sender counts: our own storage may be slow.
+        loop, received, waited = asyncio.get_running_loop(), 0, 0.0
         while not self._over:
+            begun, left = loop.time(), _PATIENCE_S + received / _LEAST_BYTES_PER_S - waited
             try:
-                async with asyncio.timeout(_PATIENCE_S):
+                async with asyncio.timeout(min(_PATIENCE_S, left)):
                     message = await self._next()
             except TimeoutError:
                 raise Invalid("The file did not arrive in time.", path="$.file") from None
+            waited += loop.time() - begun
             if message["type"] == "http.disconnect":
                 raise Invalid("The client went away before its file was complete.", path="$.file")
             if body := message.get("body", b""):
+                received += len(body)
                 yield body
 
     async def drain(self, error: TooLarge) -> TooLarge:
-        """Swallow what is on its way, for a while: a browser that is still sending would not read the refusal."""
-        left = self._limit
+        """Swallow what is on its way, up to a bound: a browser that is still sending would not read the refusal."""
+        left = _DRAIN_BYTES
         try:
             async with asyncio.timeout(_DRAIN_S):
                 while not self._over and left > 0:
