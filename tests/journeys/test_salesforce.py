@@ -130,6 +130,8 @@ async def test_a_transfer_is_seen_under_every_reading(shared_house: Stage, assum
 async def test_an_agent_who_goes_away_leaves_the_visitor_waiting_for_another(shared_house: Stage, updates: Any) -> None:
     async with together(shared_house, Assumptions(queue_updates=updates)) as here:
         conversation, theirs = await here.connected()
+        if updates == "none":
+            here.vendor.trouble.next("conversation.get", Kind.FAILING)  # it is asked again with the stream's next ping
         await here.vendor.unassign(theirs.id)
         state = await here.stage.until_stage(conversation, "transferring")
         assert state.handover.position == (1 if updates == "position" else None)
