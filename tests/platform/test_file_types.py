@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warmline.platform.file_types import EXECUTABLE, MAX_NAME, SHOWN_INLINE, covers, safe_name, sniff
+from warmline.platform.file_types import (
+    EXECUTABLE,
+    MAX_NAME,
+    SHOWN_INLINE,
+    UNKNOWN,
+    covers,
+    fitting_name,
+    safe_name,
+    sniff,
+)
 
 
 def zipped(*names: str) -> bytes:
@@ -92,6 +101,59 @@ def test_no_name_is_long_empty_or_a_path(text: str) -> None:
     assert not set(name) & set('/\\\0\r\n"<>|:*?')
     assert not name.startswith(".")
     assert safe_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "js",
+        "jse",
+        "vbs",
+        "wsf",
+        "hta",
+        "lnk",
+        "scr",
+        "cpl",
+        "reg",
+        "ps1",
+        "msi",
+        "jar",
+        "url",
+        "chm",
+        "iso",
+        "scf",
+        "Js",
+    ],
+)
+def test_what_systems_run_by_its_name_is_nothing_else(ending: str) -> None:
+    assert sniff(b"\x89PNG\r\n\x1a\n\x00", f"lamp.{ending}") == EXECUTABLE
+    assert sniff(b"just words", safe_name(f"lamp.{ending} .")) == EXECUTABLE
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "fitting"),
+    [
+        ("lamp.html", "image/png", "lamp.png"),
+        ("lamp.SVG", "image/jpeg", "lamp.jpg"),
+        ("lamp.png", "image/webp", "lamp.webp"),
+        ("lamp.JPEG", "image/jpeg", "lamp.JPEG"),
+        ("scan 2026.11", "image/png", "scan 2026.11.png"),
+        ("lamp", "image/png", "lamp"),
+        ("page.html", "text/html", "page.html"),
+        ("table.xls", "text/html", "table.xls"),
+        ("page.html", "text/plain", "page.txt"),
+        ("page.xhtml", "application/zip", "page.zip"),
+        ("page.htm", UNKNOWN, "page.bin"),
+        ("film.svg", "video/mp4", "film.bin"),
+        ("notes.log", "text/plain", "notes.log"),
+        ("feed.xml", "text/xml", "feed.xml"),
+        ("x" * (MAX_NAME - 4) + ".htm", "image/jpeg", "x" * (MAX_NAME - 4) + ".jpg"),
+        ("x" * (MAX_NAME - 3) + ".ab", "image/jpeg", "x" * (MAX_NAME - 4) + ".jpg"),
+    ],
+)
+def test_a_name_s_ending_fits_what_the_file_is(name: str, media_type: str, fitting: str) -> None:
+    assert fitting_name(name, media_type) == fitting
+    assert fitting_name(fitting, media_type) == fitting
 
 
 def test_patterns_cover_types() -> None:

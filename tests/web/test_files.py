@@ -309,6 +309,19 @@ async def test_a_file_that_arrives_while_its_visitor_is_erased_does_not_stay(sta
     assert await stage.node.journal.read(lambda conn: conn.execute(rows).all()) == []
 
 
+async def test_a_picture_is_not_called_a_page(stage: Stage) -> None:
+    conversation = await stage.visit()
+    kept = await send_file(stage, conversation, "lamp.html", png(), "Look at this")
+    assert (kept["name"], kept["media_type"]) == ("lamp.png", "image/png")
+    rows = attachments.update().where(attachments.c.id == kept["id"]).values(name="old.html")
+    await stage.node.journal.write(lambda conn: conn.execute(rows))
+    reply, _body = await fetch(stage, (await told_of(stage, conversation, kept["id"]))["url"])
+    disposition = reply.headers["Content-Disposition"]
+    assert ("old.png" in disposition, "html" in disposition) == (True, False), disposition
+    status, answer = await try_upload(stage, conversation, "lamp.url", png())
+    assert (status, answer["code"]) == (400, "file_type_refused")
+
+
 async def test_size_is_capped_while_it_arrives(sqlite_pair: StorePair) -> None:
     async def endless(pieces: int = 64) -> AsyncIterator[bytes]:
         for _ in range(pieces):

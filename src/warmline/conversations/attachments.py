@@ -111,7 +111,7 @@ class Attachments:
                 id=attachment_id,
                 conversation_id=conversation_id,
                 state="storing",
-                name=name,
+                name=file_types.fitting_name(name, media_type),
                 media_type=media_type,
                 size=size,
                 sha256=digest,

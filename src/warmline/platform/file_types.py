@@ -76,10 +76,37 @@ _OFFICE = {
     "msg": "application/vnd.ms-outlook",
 }
 _TEXTS = {"csv": "text/csv", "md": "text/markdown", "json": "application/json", "ics": "text/calendar"}
-# Systems run these by their name, whatever stands in them.
+# Systems run these by their name, mount them, or follow where they lead, whatever stands in them.
 _RUN_BY_NAME = frozenset(
-    ["exe", "dll", "com", "scr", "pif", "msi", "msp", "bat", "cmd", "ps1", "vbs", "vbe", "jse", "wsf", "wsh", "hta", "cpl", "reg", "lnk", "jar", "apk", "app", "pkg"]
+    """
+    exe dll com scr pif sys drv ocx cpl bat cmd msi msp mst msix msixbundle appx appxbundle application appref-ms gadget
+    ps1 ps1xml psm1 psc1 msh vb vbs vbe js jse mjs ws wsf wsh wsc sct hta chm hlp msc inf ins reg job theme xll
+    lnk url scf website webloc desktop library-ms search-ms searchconnector-ms settingcontent-ms diagcab iqy
+    iso img vhd vhdx udf dmg jar jnlp class apk app pkg mpkg command workflow action sh csh run appimage deb rpm
+    """.split()  # noqa: SIM905 - ninety lines otherwise
 )
+# What a browser runs when a downloaded file is opened.
+_RUN_BY_BROWSERS = frozenset(
+    ["html", "htm", "xhtml", "xht", "shtml", "svg", "svgz", "xml", "xsl", "xslt", "mht", "mhtml", "swf"]
+)
+# The endings of a type, the usual one first.  Only of those that cannot be called anything else with good reason.
+_ENDINGS = {
+    "image/png": ("png", "apng"),
+    "image/jpeg": ("jpg", "jpeg", "jpe", "jfif"),
+    "image/gif": ("gif",),
+    "image/webp": ("webp",),
+    "image/bmp": ("bmp", "dib"),
+    "image/tiff": ("tiff", "tif"),
+    "image/heic": ("heic", "heif"),
+    "image/heif": ("heif", "heic"),
+    "image/avif": ("avif",),
+    "application/pdf": ("pdf",),
+    "text/html": ("html", "htm", "xhtml", "xht", "shtml", "xml", "mht", "mhtml", "xls", "doc"),
+    "text/xml": ("xml", "xhtml", "xht", "xsl", "xslt"),
+    "image/svg+xml": ("svg", "xml"),
+}
+_OTHERWISE = {"text/plain": "txt", "application/zip": "zip", "application/gzip": "gz"}
+_PICTURE_ENDINGS = frozenset(one for kind, every in _ENDINGS.items() if kind.startswith("image/") for one in every)
 _MARKUP = re.compile(rb"<(?:!doctype html|html|head|body|script|iframe|svg|\?xml|!--)", re.IGNORECASE)
 _BREAKS = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]+")
 
@@ -113,6 +140,24 @@ def safe_name(name: str) -> str:
     if dot and stem and len(extension) <= 10:
         return f"{stem[: MAX_NAME - len(extension) - 1]}.{extension}"
     return name[:MAX_NAME] or "file"
+
+
+def fitting_name(name: str, media_type: str) -> str:
+    """A safe name whose ending does not say what the file is not: no picture is called ``.html``, no text ``.svg``."""
+    stem, dot, ending = name.rpartition(".")
+    known = _ENDINGS.get(media_type, ())
+    ending = ending.lower() if dot else ""
+    if not ending or ending in known:
+        return name
+    if media_type.startswith("image/") and known:
+        right = known[0]
+    elif ending in _RUN_BY_BROWSERS:
+        right = known[0] if known else _OTHERWISE.get(media_type, "bin")
+    else:
+        return name
+    if ending not in _RUN_BY_BROWSERS | _PICTURE_ENDINGS:
+        stem = name
+    return f"{stem[: MAX_NAME - len(right) - 1]}.{right}"
 
 
 def covers(patterns: Sequence[str], media_type: str) -> bool:

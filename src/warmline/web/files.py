@@ -18,7 +18,7 @@ from warmline.conversations.views import visitor_item
 from warmline.kernel.envelope import Recorded
 from warmline.kernel.errors import NotFound
 from warmline.kernel.ids import is_uuid
-from warmline.platform.file_types import is_picture
+from warmline.platform.file_types import fitting_name, is_picture
 from warmline.web.front import RawRoute
 from warmline.web.openapi_operation import Operation, Parameter
 from warmline.web.problems import NOSNIFF, Receive, Scope, Send
@@ -50,10 +50,12 @@ class FileRoutes:
         expires, signature = query.get("expires", [""])[-1], query.get("signature", [""])[-1]
         left = self._links.check(attachment_id, expires, signature)
         row = await self._attachments.get(attachment_id)
+        # Again, for files that are older than this rule.
+        name = fitting_name(row.name, row.media_type)
         headers = [
             (b"content-type", _content_type(row.media_type)),
             (b"content-length", b"%d" % row.size),
-            (b"content-disposition", _disposition(row.name, inline=is_picture(row.media_type))),
+            (b"content-disposition", _disposition(name, inline=is_picture(row.media_type))),
             (b"cache-control", b"private, max-age=%d, immutable" % min(left, _KEPT_S)),
             (b"referrer-policy", b"no-referrer"),
             _POLICY,
