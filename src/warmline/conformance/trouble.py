@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from warmline.conformance.case import NotApplicable, Topic, Tried, case, until
 from warmline.conformance.rig import Step
-from warmline.handover.port import Grade, Listens, Polls, Repeats
+from warmline.handover.port import Grade, Listens, Polls, ReadsBack, Repeats
 from warmline.simulators.script import Kind
 
 _LINES = ("first", "second", "third")
@@ -85,6 +85,8 @@ async def restart_in_the_middle(tried: Tried) -> None:
     "Killed in a burst of lines: each is there once (one twice, where the vendor can only double)",
 )
 async def killed_in_a_burst(tried: Tried) -> None:
+    if tried.manifest.repeats is Repeats.READ_BACK:
+        assert isinstance(tried.desk, ReadsBack), "the manifest says that it can be read back"
     conversation, talk = await tried.talks()
     async with tried.stand.crash():
         for line in _BURST:
