@@ -75,7 +75,7 @@ def test_the_ticket_is_made_with_what_the_rung_says() -> None:
         priority="high",
         name="Kim Lee",
         tags=("a", "b"),
-        ticket_fields={"360": "value", "361": True, "362": ""},
+        ticket_fields={"360": "value", "361": True, "362": "", "363": None},
     )
     assert pass_metadata(payload, request(), group_id="7", first_message_id="m") == {
         "dataCapture.systemField.requester.name": "Kim Lee",
@@ -91,7 +91,7 @@ def test_the_ticket_is_made_with_what_the_rung_says() -> None:
 
 
 def test_more_fields_than_fit_are_left_out() -> None:
-    fields: dict[str, FieldValue] = {str(number): "ü" * 1_000 for number in range(9)}
+    fields: dict[str, FieldValue | None] = {str(number): "ü" * 1_000 for number in range(9)}
     fields["9"] = "short"
     payload = SuncoPayload(crm_platform="sunco", connection_id="x", ticket_fields=fields)
     made = pass_metadata(payload, request(), group_id=None, first_message_id="m")
