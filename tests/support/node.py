@@ -137,7 +137,7 @@ async def furnish(stage: Stage, deadlines: dict[str, Any]) -> None:
                 LadderStep(connection_id=crm.connection.id, text="One moment.", **deadlines),
                 LadderStep(connection_id=desk.connection.id, text="Still looking."),
             ),
-            look=Look(title="Stage"),
+            look=Look(title="Stage", attachments=True),
         )
     )
     wire = await node.api_keys.create(SYSTEM, kind="wire", label="wire", connection_id=crm.connection.id)

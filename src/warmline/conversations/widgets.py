@@ -46,8 +46,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bot_name: str = "Assistant"
     language: str = ""
     accent: str = ""
-    attachments: bool = True
-    """Whether visitors may send files."""
+    attachments: bool = False
+    """Whether visitors may send files.  Not where nothing is stored of it: such a widget is older than files are."""
 
 
 class Widget(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ class Widget(msgspec.Struct, frozen=True, kw_only=True):
     bot_id: str
     allowed_origins: tuple[str, ...] = ()
     ladder: tuple[LadderStep, ...] = ()
-    look: Look = Look()
+    look: Look = Look(attachments=True)
     created_at: int = 0
     updated_at: int = 0
     disabled_at: int | None = None

@@ -45,7 +45,7 @@ async def furnish(node: Node, known: DemoFile | None, crm_url: str) -> DemoFile:
                 LadderStep(connection_id=crm.connection.id, text="One moment, I am looking for a colleague."),
                 LadderStep(connection_id=desk.connection.id, text="I am asking another team. Thank you for waiting."),
             ),
-            look=Look(title="Lumen & Oak", subtitle="We are here for you", bot_name="Lumi"),
+            look=Look(title="Lumen & Oak", subtitle="We are here for you", bot_name="Lumi", attachments=True),
         )
     )
     wire = await _key(node, kind="wire", connection_id=crm.connection.id)

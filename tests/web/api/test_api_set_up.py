@@ -9,6 +9,8 @@ from tests.support.node import Stage, staged
 from tests.support.pair import StorePair
 from tests.web.api.asking import Client, client, client_with, connect
 
+from warmline.conversations.tables import widgets
+
 NOBODY = "00000000-0000-7000-8000-000000000000"
 
 
@@ -123,6 +125,30 @@ async def test_keys_are_made_within_the_makers_own_powers(pair: StorePair) -> No
             cursor = f"&cursor={page['next_cursor']}"
         assert seen == sorted(seen, reverse=True)
         assert {made["key"]["id"], rotated["key"]["id"]} <= set(seen)
+
+
+async def test_a_widget_takes_files_from_its_beginning_or_once_somebody_says_so(pair: StorePair) -> None:
+    async with staged(pair) as stage:
+        api = client(stage)
+
+        async def takes_files(look: dict[str, Any] | None = None) -> bool:
+            address = f"/widgets/{made['id']}"
+            shown = (
+                await api.ask("PATCH", address, {"look": look}) if look is not None else await api.ask("GET", address)
+            )
+            assert shown.status == 200, shown
+            return bool(shown.body["look"]["attachments"])
+
+        made = await api.post("/widgets", {"name": "Shop", "bot_id": stage.bot_id, "look": {"title": "Lamps"}})
+        assert await takes_files()
+        # As it is stored where there were no files yet.
+        older = widgets.update().where(widgets.c.id == made["id"]).values(look='{"title":"Lamps"}')
+        await stage.node.journal.write(lambda conn: conn.execute(older))
+        assert not await takes_files()
+        assert not await takes_files({"title": "More lamps"}), "nobody has said so"
+        assert await takes_files({"title": "More lamps", "attachments": True})
+        assert await takes_files({"title": "Lamps"})
+        assert not await takes_files({"attachments": False})
 
 
 async def test_a_widget_is_made_changed_and_switched_off(pair: StorePair) -> None:

@@ -68,7 +68,10 @@ class LookWanted(Input, frozen=True, kw_only=True):
     bot_name: Short = "Assistant"
     language: Annotated[str, Meta(pattern="^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3})?$", max_length=35)] = ""
     accent: Annotated[str, Meta(pattern="^(#[0-9a-fA-F]{6})?$")] = ""
-    attachments: Annotated[bool, Meta(description="Whether visitors may send files.")] = True
+    attachments: Annotated[
+        bool | UnsetType,
+        Meta(description="Whether visitors may send files. Left out: true for a new widget, else as it was."),
+    ] = UNSET
 
 
 class WidgetWanted(Input, frozen=True, kw_only=True):
@@ -166,7 +169,7 @@ async def create_widget(call: Call, repeat: Repeat, data: JSONBody[WidgetWanted]
             bot_id=data.bot_id,
             allowed_origins=data.allowed_origins,
             ladder=_ladder(data.ladder),
-            look=_look(data.look),
+            look=_look(data.look, files=True),
         )
         await _check_refs(call, wanted)
         return _show(call, await call.at.widgets.create(wanted, actor=call.who.actor))
@@ -184,7 +187,7 @@ async def change_widget(call: Call, widget_id: FromPath[str], data: JSONBody[Wid
         bot_id=known.bot_id if data.bot_id is UNSET else data.bot_id,
         allowed_origins=known.allowed_origins if data.allowed_origins is UNSET else data.allowed_origins,
         ladder=known.ladder if data.ladder is UNSET else _ladder(data.ladder),
-        look=known.look if data.look is UNSET else _look(data.look),
+        look=known.look if data.look is UNSET else _look(data.look, files=known.look.attachments),
     )
     await _check_refs(call, changed)
     return _show(call, await call.at.widgets.update(changed, actor=call.who.actor))
@@ -238,8 +241,9 @@ def _ladder(steps: tuple[Step, ...]) -> tuple[LadderStep, ...]:
     return tuple(LadderStep(**msgspec.structs.asdict(step)) for step in steps)
 
 
-def _look(look: LookWanted) -> Look:
-    return Look(**msgspec.structs.asdict(look))
+def _look(look: LookWanted, *, files: bool) -> Look:
+    wanted = msgspec.structs.asdict(look)
+    return Look(**wanted | {"attachments": files if look.attachments is UNSET else look.attachments})
 
 
 def _show(call: Call, one: Widget) -> WidgetShown:
